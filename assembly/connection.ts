@@ -1,0 +1,107 @@
+/** One TCP connection of a session, from the first byte of its tunnel stream on. */
+
+import { CONNECTION_BYTES, CONNECTIONS, CONNECTIONS_MAX, NONE } from './memory';
+import { releaseOut, releaseSlot } from './pool';
+import { portAt } from './port';
+
+/** This side may send on it, `protocol/data-plane.md` §4.5. */
+export const MAY_SEND: u32 = 1;
+
+@unmanaged
+export class Connection {
+  /** NONE while the connection is free. */
+  port: u32;
+  next: u32;
+  flags: u32;
+  /** The host takes bytes now. */
+  writable: u32;
+  // The receiver, `protocol/data-plane.md` §1.3.
+  state: u32;
+  /** Blocks that the batch still holds. */
+  blocks: u32;
+  /** Bytes of the field or body that are still missing. */
+  missing: u32;
+  /** The number that is being read, most significant byte first. */
+  number: u32;
+  /** Where the body is collected; 0 while it is skipped. */
+  slot: u32;
+  // The sender.
+  out: u32;
+  outLength: u32;
+  outTaken: u32;
+  /** Size of the keep-alive that is due, plus one; 0 when none is. */
+  keepAlive: u32;
+  /** The host's write is under way: the out buffer is in the outbox table. */
+  offered: u32;
+  /** When the last block or keep-alive was complete, and when a batch or keep-alive was last written; host's ms. */
+  received: f64;
+  sent: f64;
+  receivedBytes: u64;
+  sentBytes: u64;
+}
+
+@inline
+export function connectionAt(connection: u32): Connection {
+  return changetype<Connection>(CONNECTIONS + connection * CONNECTION_BYTES);
+}
+
+let cursor: u32 = 0;
+
+export function initConnections(): void {
+  for (let i: u32 = 0; i < CONNECTIONS_MAX; i++) connectionAt(i).port = NONE;
+  cursor = 0;
+}
+
+/** A connection that joins `port` as its last, or NONE. */
+export function openConnection(port: u32, flags: u32, now: f64): u32 {
+  for (let i: u32 = 0; i < CONNECTIONS_MAX; i++) {
+    const id = (cursor + i) % CONNECTIONS_MAX;
+    const connection = connectionAt(id);
+    if (connection.port != NONE) continue;
+    cursor = id + 1;
+    memory.fill(changetype<usize>(connection), 0, CONNECTION_BYTES);
+    connection.port = port;
+    connection.next = NONE;
+    connection.flags = flags;
+    connection.writable = 1;
+    connection.missing = 4;
+    connection.received = now;
+    connection.sent = now;
+    append(port, id);
+    return id;
+  }
+  return NONE;
+}
+
+export function closeConnection(id: u32): void {
+  const connection = connectionAt(id);
+  if (connection.port == NONE) return;
+  if (connection.slot != 0) releaseSlot(connection.slot);
+  if (connection.out != 0) releaseOut(connection.out);
+  remove(connection.port, id);
+  connection.port = NONE;
+}
+
+function append(port: u32, id: u32): void {
+  const p = portAt(port);
+  p.connections++;
+  if (p.firstConnection == NONE) {
+    p.firstConnection = id;
+    return;
+  }
+  let last = p.firstConnection;
+  while (connectionAt(last).next != NONE) last = connectionAt(last).next;
+  connectionAt(last).next = id;
+}
+
+function remove(port: u32, id: u32): void {
+  const p = portAt(port);
+  p.connections--;
+  if (p.firstConnection == id) {
+    p.firstConnection = connectionAt(id).next;
+    return;
+  }
+  let before = p.firstConnection;
+  while (connectionAt(before).next != id) before = connectionAt(before).next;
+  connectionAt(before).next = connectionAt(id).next;
+}

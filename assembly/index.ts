@@ -1,0 +1,206 @@
+/**
+ * The interface of the core, and nothing else. Arguments are trusted: `engine/core.ts`, the only caller, checks them.
+ * Times are the host's milliseconds. Numbers of hubs, ports and connections are small integers; NONE says "no".
+ */
+
+import { closeConnection as closeConnectionState, connectionAt, initConnections, MAY_SEND, openConnection } from './connection';
+import { sha0 as sha0Into } from './crypto/sha0';
+import {
+  CONNECTION_BYTES, CONNECTIONS, FRAME_MIN, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_ENTRY,
+  INBOX_TABLE, KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, PORT_BYTES, PORTS, SCRATCH,
+  SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
+} from './memory';
+import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
+import { portAt, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_TAP, takePort } from './port';
+import { fill as fillOutbox, withdraw } from './queue/deal';
+import { emptyQueues } from './queue/queue';
+import { isPriority } from './queue/classify';
+import { initReady, markReady, unmarkReady } from './queue/ready';
+import { seedRandom } from './random';
+import { decode } from './stream/decode';
+import { forgetPort, initFdb, sweepFdb } from './switch/fdb';
+import { framesForwarded } from './switch/forward';
+import { hubAt, joinHub, leaveHub, takeHub } from './switch/hubs';
+import { initStorm } from './switch/storm';
+import { initTaps, tapRead as tapReadBatch, tapWrite as tapWriteBatch, widenPlaces } from './tap';
+import { destinationIp, destinationPort, etherType, flags, layer3, layer4, packetEnd, parse, protocol, sourceIp, sourcePort, vlan } from './wire/packet';
+
+export {
+  CONNECTION_BYTES, CONNECTIONS, FRAME_MIN, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_TABLE,
+  KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, PORT_BYTES, PORT_COUNTERS, PORT_DROPS, PORTS,
+  SCRATCH, SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS,
+  TAPS_READY,
+};
+
+/** 1 in the build with SIMD. */
+export const SIMD: u32 = ASC_FEATURE_SIMD ? 1 : 0;
+
+/** Bytes of memory that pools of this size need in all. */
+export function memoryBytes(small: u32, large: u32, out: u32): f64 {
+  return <f64>poolMemoryBytes(small, large, out);
+}
+
+/** Once, before anything else, on fresh memory. The seeds are secret random numbers. */
+export function init(small: u32, large: u32, out: u32, seed1: u64, seed2: u64): void {
+  initPools(small, large, out);
+  initConnections();
+  initReady();
+  initTaps();
+  initFdb(seed1);
+  initStorm(seed2);
+  seedRandom(seed1 ^ (seed2 << 1));
+}
+
+/** A new hub, or NONE. `mode` 0 switches, 1 gives every frame to all other ports. */
+export function openHub(mode: u32, stormLimit: u32): u32 {
+  return takeHub(mode, stormLimit);
+}
+
+/** Gives a hub back; its ports must be closed. */
+export function closeHub(hub: u32): void {
+  hubAt(hub).used = 0;
+}
+
+/** A new port of a hub, or NONE. */
+export function openPort(hub: u32, kind: u32, portFlags: u32, frameMax: u32, blockMax: u32, stationsMax: u32): u32 {
+  const id = takePort();
+  if (id == NONE) return NONE;
+  const port = portAt(id);
+  port.kind = kind;
+  port.flags = portFlags;
+  port.frameMax = frameMax;
+  port.blockMax = blockMax;
+  port.stationsMax = stationsMax;
+  joinHub(hub, id);
+  if (kind == PORT_TAP) widenPlaces(frameMax);
+  return id;
+}
+
+/** Closes a port with its connections; what it still had to send is lost. */
+export function closePort(id: u32): void {
+  const port = portAt(id);
+  while (port.firstConnection != NONE) closeConnection(port.firstConnection);
+  emptyQueues(id);
+  forgetPort(id);
+  unmarkReady(id);
+  leaveHub(id);
+  port.kind = PORT_FREE;
+}
+
+/** A new connection of a session's port, or NONE. `maySend`: this side sends on it. */
+export function joinConnection(port: u32, maySend: u32, now: f64): u32 {
+  const id = openConnection(port, maySend ? MAY_SEND : 0, now);
+  // What waited for a connection can leave now.
+  if (id != NONE) markReady(port);
+  return id;
+}
+
+export function closeConnection(id: u32): void {
+  withdraw(id);
+  closeConnectionState(id);
+}
+
+/** Handles the first `count` pieces of the inbox; the result of each is in its entry. */
+export function receive(count: u32, now: f64): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = INBOX_TABLE + i * INBOX_ENTRY;
+    const id = load<u32>(entry);
+    const at = INBOX + load<u32>(entry, 4);
+    // The connection may have been closed since its bytes came.
+    const result = connectionAt(id).port == NONE ? 0 : decode(id, at, at + load<u32>(entry, 8), now);
+    store<u32>(entry, result, 12);
+  }
+}
+
+/** See `queue/deal.ts`. */
+export function fill(now: f64): u32 {
+  return fillOutbox(now);
+}
+
+/** The host takes bytes for this connection again. */
+export function connectionWritable(id: u32): void {
+  const connection = connectionAt(id);
+  if (connection.port == NONE || connection.offered) return;
+  connection.writable = 1;
+  markReady(connection.port);
+}
+
+/** Has the connection send a keep-alive of `size` bytes, 0 to 512, before anything else. */
+export function keepAlive(id: u32, size: u32): void {
+  const connection = connectionAt(id);
+  if (connection.port == NONE) return;
+  connection.keepAlive = min(size, KEEP_ALIVE_MAX) + 1;
+  markReady(connection.port);
+}
+
+/** See `tap.ts`. */
+export function tapRead(port: u32, count: u32, now: f64): u32 {
+  return tapReadBatch(port, count, now);
+}
+
+/** See `tap.ts`. */
+export function tapWrite(port: u32): u32 {
+  return tapWriteBatch(port);
+}
+
+/** To be called every ten seconds or so: forgets stations that have not been heard for long. */
+export function housekeep(now: f64): void {
+  sweepFdb(now);
+}
+
+export function hubFdb(hub: u32): u32 {
+  return hubAt(hub).fdb;
+}
+
+export function connectionReceivedAt(id: u32): f64 {
+  return connectionAt(id).received;
+}
+
+export function connectionSentAt(id: u32): f64 {
+  return connectionAt(id).sent;
+}
+
+export function framesIn(): f64 {
+  return framesForwarded;
+}
+
+export function slotsFree(): u32 {
+  return smallFree + largeFree;
+}
+
+export function slotsTotal(): u32 {
+  return smallTotal + largeTotal;
+}
+
+/** SHA-0 of `length` bytes at SCRATCH; the 20 bytes of the answer replace the first of them, the rest is wiped. */
+export function sha0(length: u32): void {
+  sha0Into(SCRATCH, length, SCRATCH);
+  if (length > 20) memory.fill(SCRATCH + 20, 0, length - 20);
+}
+
+/** Whether the frame of `length` bytes at SCRATCH is a priority frame. */
+export function classify(length: u32): u32 {
+  return isPriority(SCRATCH, length) ? 1 : 0;
+}
+
+/**
+ * Parses the frame of `length` bytes at SCRATCH and writes what it found to the words before the end of SCRATCH:
+ * etherType, vlan, layer3, layer4, packetEnd, protocol, sourcePort, destinationPort, flags, then the low halves of the
+ * source and the destination IP. Returns 0 for a malformed frame.
+ */
+export function dissect(length: u32): u32 {
+  const ok = parse(SCRATCH, length) ? 1 : 0;
+  const at = SCRATCH + SCRATCH_BYTES - 64;
+  store<u32>(at, etherType);
+  store<u32>(at, vlan, 4);
+  store<u32>(at, layer3, 8);
+  store<u32>(at, layer4, 12);
+  store<u32>(at, packetEnd, 16);
+  store<u32>(at, protocol, 20);
+  store<u32>(at, sourcePort, 24);
+  store<u32>(at, destinationPort, 28);
+  store<u32>(at, flags, 32);
+  store<u32>(at, <u32>sourceIp, 36);
+  store<u32>(at, <u32>destinationIp, 40);
+  return ok;
+}

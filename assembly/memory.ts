@@ -1,0 +1,127 @@
+/**
+ * How linear memory is laid out, and every limit of the data plane with its reason.
+ *
+ * The memory has its full size from the start and never grows: growing would detach every view that a host holds.
+ * The tables have fixed places; the three pools behind them take what `init` was given, so that a small runtime can
+ * run with a small memory.
+ *
+ *   0          AssemblyScript's own data
+ *   0x0001_0000  SCRATCH       input and output of the one-shot calls (hashes, dissection)
+ *   0x0003_0000  INBOX table   which bytes of the inbox belong to which connection
+ *   0x0003_8000  OUTBOX table  what `fill` wants written, on which connection, and what the host wrote
+ *   0x0003_a000  TAP tables    places to read frames into, frames to write
+ *   0x0004_0000  INBOX         received bytes, as the TLS layer gave them
+ *   0x0008_0000  HUBS
+ *   0x000a_0000  PORTS
+ *   0x001a_0000  CONNECTIONS
+ *   0x0022_0000  STORM         one entry for each flooding source
+ *   0x002a_0000  FDB_BUCKETS
+ *   0x0032_0000  FDB           forwarding table entries
+ *   0x0072_0000  NODES         queue entries
+ *   0x0092_0000  pools: small slots, large slots, out buffers
+ */
+
+export const SCRATCH: u32 = 0x0001_0000;
+/** Two of the largest frames fit. */
+export const SCRATCH_BYTES: u32 = 0x0002_0000;
+
+export const INBOX_TABLE: u32 = 0x0003_0000;
+/** {connection, offset, length, result}, u32 each. */
+export const INBOX_ENTRY: u32 = 16;
+/** More pieces than that in one turn of the event loop are handled in two calls. */
+export const INBOX_ENTRIES: u32 = 2048;
+
+export const OUTBOX_TABLE: u32 = 0x0003_8000;
+/** {connection, address, length, taken}, u32 each. */
+export const OUTBOX_ENTRY: u32 = 16;
+/** Connections served by one call of `fill`; the rest is served by the next. */
+export const OUTBOX_ENTRIES: u32 = 512;
+
+/** Frames in one batch to or from a TAP: a batch of 1514-byte frames stays inside a 256 KiB second-level cache. */
+export const TAP_BATCH: u32 = 128;
+export const TAP_READ_OFFSETS: u32 = 0x0003_a000;
+export const TAP_READ_LENGTHS: u32 = 0x0003_a200;
+export const TAP_WRITE_OFFSETS: u32 = 0x0003_a400;
+export const TAP_WRITE_LENGTHS: u32 = 0x0003_a600;
+/** Number of TAP ports with frames to write, then their numbers. */
+export const TAPS_READY: u32 = 0x0003_a800;
+/** TAP ports of one module: one u32 each between TAPS_READY and INBOX. */
+export const TAPS_MAX: u32 = 1024;
+
+export const INBOX: u32 = 0x0004_0000;
+/** A turn's worth of TLS records; the smallest frames that fit in it still fit in one queue (QUEUE_FRAMES_MAX). */
+export const INBOX_BYTES: u32 = 0x0004_0000;
+
+export const HUBS: u32 = 0x0008_0000;
+export const HUB_BYTES: u32 = 64;
+/** Tenants of one server; the reference takes 4096, on memory that it allocates as it goes. */
+export const HUBS_MAX: u32 = 1024;
+
+export const PORTS: u32 = 0x000a_0000;
+export const PORT_BYTES: u32 = 512;
+/** 1,000 sessions with head room for TAPs and bridges. */
+export const PORTS_MAX: u32 = 2048;
+
+export const CONNECTIONS: u32 = 0x001a_0000;
+export const CONNECTION_BYTES: u32 = 128;
+/** Four for each session on average; one session may have 32 (`protocol/control-plane.md` §6). */
+export const CONNECTIONS_MAX: u32 = 4096;
+
+export const STORM: u32 = 0x0022_0000;
+export const STORM_ENTRY: u32 = 32;
+/** Flooding sources that are watched at a time; beyond it the one silent for longest in its set is forgotten. */
+export const STORM_ENTRIES: u32 = 16384;
+export const STORM_WAYS: u32 = 4;
+
+export const FDB_BUCKETS: u32 = 0x002a_0000;
+/** Twice the entries, so that chains stay short. */
+export const FDB_BUCKETS_MAX: u32 = 0x2_0000;
+
+export const FDB: u32 = 0x0032_0000;
+export const FDB_ENTRY: u32 = 64;
+/** `protocol/data-plane.md` §6.2; shared by all hubs. */
+export const FDB_MAX: u32 = 0x1_0000;
+/** `protocol/data-plane.md` §6.2, milliseconds since the last frame with that source. */
+export const FDB_AGE_MS: f64 = 600_000;
+/** Entries that one call of `housekeep`, or one learning with a full table, looks at. */
+export const FDB_SWEEP: u32 = 4096;
+
+export const NODES: u32 = 0x0072_0000;
+export const NODE_BYTES: u32 = 8;
+/** Queue entries of all ports; a frame flooded to 1,000 sessions takes 1,000. */
+export const NODES_MAX: u32 = 0x4_0000;
+
+/** Where the pools begin. */
+export const POOLS: u32 = 0x0092_0000;
+
+/** Any frame of a session with a SoftEther peer, its slot's header and the head room. */
+export const SMALL_SLOT_BYTES: u32 = 2048;
+/** A frame of 64 KiB: 65,535 bytes of IP packet, 14 of Ethernet, 4 of VLAN tag, and the slot's header. */
+export const LARGE_SLOT_BYTES: u32 = 65_664;
+/** In front of the frame in its slot: the slot's fields (16) and room for a virtio header or a block size (16). */
+export const SLOT_HEAD: u32 = 32;
+export const SMALL_FRAME_MAX: u32 = SMALL_SLOT_BYTES - SLOT_HEAD;
+export const LARGE_FRAME_MAX: u32 = LARGE_SLOT_BYTES - SLOT_HEAD;
+/** `struct virtio_net_hdr`, linux/virtio_net.h. */
+export const VNET_HEADER: u32 = 10;
+
+/** What one write to a connection carries at most: two of the largest frames, eight TLS records. */
+export const OUT_BUFFER_BYTES: u32 = 0x0002_0000;
+
+/** Frames in each of a port's two queues. One inbox of 60-byte frames fits, so that a turn's input cannot overflow it. */
+export const QUEUE_FRAMES_MAX: u32 = 4096;
+/** Bytes waiting in each of a port's two queues, `protocol/data-plane.md` §4.2. */
+export const QUEUE_BYTES_MAX: u32 = 2_560_000;
+
+/** Ethernet, `protocol/data-plane.md` §1.4. */
+export const FRAME_MIN: u32 = 14;
+/** `protocol/data-plane.md` §1.4: what is longer is consumed and dropped. */
+export const FRAME_MAX: u32 = 1600;
+/** `protocol/data-plane.md` §1.3: what is longer ends the connection. */
+export const BLOCK_MAX: u32 = 3200;
+/** `protocol/data-plane.md` §1.2. */
+export const KEEP_ALIVE_MAX: u32 = 512;
+export const KEEP_ALIVE_MARK: u32 = 0xffff_ffff;
+
+/** "None" wherever a number of a hub, port, connection, node or entry is stored. */
+export const NONE: u32 = 0xffff_ffff;

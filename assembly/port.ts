@@ -1,0 +1,87 @@
+/** A port of a hub: where frames enter and leave the switch. Behind it is a session or a TAP. */
+
+import { NONE, PORT_BYTES, PORTS, PORTS_MAX } from './memory';
+
+export const PORT_FREE: u32 = 0;
+export const PORT_SESSION: u32 = 1;
+export const PORT_TAP: u32 = 2;
+
+/** Frames towards this port are sorted into two priorities, `protocol/data-plane.md` §5. */
+export const PORT_QOS: u32 = 1;
+/** What this port floods is not limited, `protocol/data-plane.md` §6.3. */
+export const PORT_NO_STORM_LIMIT: u32 = 2;
+
+@unmanaged
+export class Port {
+  kind: u32;
+  flags: u32;
+  hub: u32;
+  /** Longest frame that this port accepts and is given, bytes. */
+  frameMax: u32;
+  /** Longest block that its connections accept, bytes. */
+  blockMax: u32;
+  /** Stations that may be learned on it; 0: any number. */
+  stationsMax: u32;
+  stations: u32;
+  /** First of its forwarding table entries. */
+  fdbHead: u32;
+  /** Ports of the same hub. */
+  nextInHub: u32;
+  previousInHub: u32;
+  /** Its connections, in the order in which they joined. */
+  firstConnection: u32;
+  connections: u32;
+  /** On the list of ports with something to send. */
+  ready: u32;
+  nextReady: u32;
+  /** TAPs: frames of the batch that the host is writing. */
+  batch: u32;
+  reserved: u32;
+  /** Queue 0: normal. */
+  head0: u32;
+  tail0: u32;
+  frames0: u32;
+  bytes0: u32;
+  /** Queue 1: priority. */
+  head1: u32;
+  tail1: u32;
+  frames1: u32;
+  bytes1: u32;
+  /** From the port into the hub. */
+  receivedFrames: u64;
+  receivedBytes: u64;
+  /** From the hub out of the port. */
+  sentFrames: u64;
+  sentBytes: u64;
+}
+
+/** Byte offset of `receivedFrames`: four u64, then the drops by cause, u64 each. */
+export const PORT_COUNTERS: u32 = 96;
+export const PORT_DROPS: u32 = 128;
+
+@inline
+export function portAt(port: u32): Port {
+  return changetype<Port>(PORTS + port * PORT_BYTES);
+}
+
+@inline
+export function countDrop(port: u32, cause: u32): void {
+  const at = PORTS + port * PORT_BYTES + PORT_DROPS + (cause << 3);
+  store<u64>(at, load<u64>(at) + 1);
+}
+
+/** A free port, wiped, or NONE. */
+export function takePort(): u32 {
+  for (let i: u32 = 0; i < PORTS_MAX; i++) {
+    const port = portAt(i);
+    if (port.kind != PORT_FREE) continue;
+    memory.fill(changetype<usize>(port), 0, PORT_BYTES);
+    port.fdbHead = NONE;
+    port.nextInHub = NONE;
+    port.previousInHub = NONE;
+    port.firstConnection = NONE;
+    port.nextReady = NONE;
+    return i;
+  }
+  return NONE;
+}

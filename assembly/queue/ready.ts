@@ -1,0 +1,67 @@
+/** Which ports have something to send: sessions in a list that `fill` serves in turn, TAPs in a table for the host. */
+
+import { NONE, TAPS_MAX, TAPS_READY } from '../memory';
+import { portAt, PORT_TAP } from '../port';
+
+let head: u32 = NONE;
+let tail: u32 = NONE;
+
+export function initReady(): void {
+  head = tail = NONE;
+  store<u32>(TAPS_READY, 0);
+}
+
+export function markReady(id: u32): void {
+  const port = portAt(id);
+  if (port.ready) return;
+  port.ready = 1;
+  if (port.kind == PORT_TAP) {
+    const count = load<u32>(TAPS_READY);
+    store<u32>(TAPS_READY + 4 + count * 4, id);
+    store<u32>(TAPS_READY, count + 1);
+    return;
+  }
+  port.nextReady = NONE;
+  if (head == NONE) head = id;
+  else portAt(tail).nextReady = id;
+  tail = id;
+}
+
+/** The session that has waited longest, taken off the list, or NONE. */
+export function nextReady(): u32 {
+  const id = head;
+  if (id == NONE) return NONE;
+  const port = portAt(id);
+  head = port.nextReady;
+  port.ready = 0;
+  return id;
+}
+
+/** Takes a port that goes away off the list. */
+export function unmarkReady(id: u32): void {
+  const port = portAt(id);
+  if (!port.ready) return;
+  port.ready = 0;
+  if (port.kind == PORT_TAP) {
+    const count = load<u32>(TAPS_READY);
+    for (let i: u32 = 0; i < count; i++) {
+      if (load<u32>(TAPS_READY + 4 + i * 4) != id) continue;
+      store<u32>(TAPS_READY + 4 + i * 4, load<u32>(TAPS_READY + count * 4));
+      store<u32>(TAPS_READY, count - 1);
+      return;
+    }
+    return;
+  }
+  if (head == id) {
+    head = port.nextReady;
+    return;
+  }
+  let before = head;
+  while (before != NONE && portAt(before).nextReady != id) before = portAt(before).nextReady;
+  if (before == NONE) return;
+  portAt(before).nextReady = port.nextReady;
+  if (tail == id) tail = before;
+}
+
+/** The largest number of TAP ports that fit in the table. */
+export const READY_TAPS_MAX: u32 = TAPS_MAX - 1;

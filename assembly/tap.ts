@@ -1,0 +1,91 @@
+/**
+ * Batches between the core and a TAP. The host reads straight into slots: a table always holds free ones, each place
+ * starting where the kernel puts its virtio header, and what was read goes into the switch without being copied. All
+ * TAPs share the table, because a batch is read and handed over in one go.
+ */
+
+import { LARGE_FRAME_MAX, SLOT_HEAD, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, VNET_HEADER } from './memory';
+import { frameOf, Node, releaseSlot, Slot, takeLarge, takeSmall } from './pool';
+import { portAt } from './port';
+import { dequeue } from './queue/queue';
+import { forward } from './switch/forward';
+
+/** Places at the front of the table that hold a slot. */
+let places: u32 = 0;
+let large: bool = false;
+
+export function initTaps(): void {
+  places = 0;
+  large = false;
+}
+
+/** Makes sure that frames of this many bytes can be read from now on. */
+export function widenPlaces(frameMax: u32): void {
+  if (large || frameMax <= SMALL_FRAME_MAX) return;
+  large = true;
+  while (places != 0) releaseSlot(slotAtPlace(--places));
+}
+
+/**
+ * Takes over the first `count` frames of the table as coming from the port, and fills the table up again. Returns how
+ * many places it has now: fewer than TAP_BATCH, down to 0, while the pool is short of slots.
+ */
+export function tapRead(id: u32, count: u32, now: f64): u32 {
+  for (let i: u32 = 0; i < count; i++) {
+    const slot = slotAtPlace(i);
+    const length = load<u32>(TAP_READ_LENGTHS + i * 4) - VNET_HEADER;
+    const s = changetype<Slot>(slot);
+    s.length = length;
+    // A small frame must not keep a large slot busy while it waits in a queue.
+    const small = s.large && length <= SMALL_FRAME_MAX ? takeSmall() : 0;
+    if (small != 0) {
+      changetype<Slot>(small).length = length;
+      memory.copy(frameOf(small), frameOf(slot), length);
+      forward(id, small, now);
+      continue;
+    }
+    store<u32>(TAP_READ_OFFSETS + i * 4, 0);
+    forward(id, slot, now);
+  }
+  let kept: u32 = 0;
+  for (let i: u32 = 0; i < TAP_BATCH; i++) {
+    const has = i < places && load<u32>(TAP_READ_OFFSETS + i * 4) != 0;
+    const slot = has ? slotAtPlace(i) : large ? takeLarge() : takeSmall();
+    if (slot == 0) continue;
+    store<u32>(TAP_READ_OFFSETS + kept * 4, slot + SLOT_HEAD - VNET_HEADER);
+    store<u32>(TAP_READ_LENGTHS + kept * 4, (large ? LARGE_FRAME_MAX : SMALL_FRAME_MAX) + VNET_HEADER);
+    kept++;
+  }
+  places = kept;
+  return places;
+}
+
+/**
+ * Takes the frames of the last batch off the port's queue and puts the next ones into the write table. Returns how
+ * many; with 0 the port has nothing left.
+ */
+export function tapWrite(id: u32): u32 {
+  const port = portAt(id);
+  for (; port.batch != 0; port.batch--) releaseSlot(dequeue(id, false));
+  let node = port.head0;
+  let count: u32 = 0;
+  while (node != 0 && count < TAP_BATCH) {
+    const n = changetype<Node>(node);
+    const at = n.slot + SLOT_HEAD - VNET_HEADER;
+    // No offload was switched on: the kernel gets a header that asks for nothing.
+    store<u64>(at, 0);
+    store<u16>(at, 0, 8);
+    store<u32>(TAP_WRITE_OFFSETS + count * 4, at);
+    store<u32>(TAP_WRITE_LENGTHS + count * 4, changetype<Slot>(n.slot).length + VNET_HEADER);
+    count++;
+    node = n.next;
+  }
+  port.batch = count;
+  if (count == 0) port.ready = 0;
+  return count;
+}
+
+@inline
+function slotAtPlace(place: u32): u32 {
+  return load<u32>(TAP_READ_OFFSETS + place * 4) + VNET_HEADER - SLOT_HEAD;
+}

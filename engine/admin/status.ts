@@ -1,0 +1,76 @@
+/** What `etherloom status` shows: a snapshot of a running node, ready for JSON. Counters never go back. */
+
+export interface NodeStatus {
+  readonly version: string;
+  readonly role: 'server' | 'client';
+  readonly runtime: { readonly name: string; readonly version: string };
+  readonly pid: number;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  /** `host:port` of every listener. */
+  readonly listeners: readonly string[];
+  readonly core: CoreStatus;
+  readonly hubs: readonly HubStatus[];
+  /** On a client: what its session is doing. */
+  readonly client?: ClientStatus;
+}
+
+export interface CoreStatus {
+  /** Which build of the core runs. */
+  readonly build: 'simd' | 'scalar';
+  /** Calls from JavaScript into WebAssembly, and frames that entered the core, since the start. */
+  readonly calls: number;
+  readonly frames: number;
+  /** Frame buffers in use and in all. */
+  readonly buffersUsed: number;
+  readonly buffersTotal: number;
+}
+
+export interface HubStatus {
+  readonly name: string;
+  /** Entries of the forwarding table. */
+  readonly fdb: number;
+  readonly sessions: readonly PortStatus[];
+  readonly taps: readonly PortStatus[];
+}
+
+export interface PortStatus {
+  /** Session name such as `SID-ALICE-1`, or the name of the TAP. */
+  readonly name: string;
+  /** Sessions only. */
+  readonly user?: string;
+  readonly peer?: string;
+  readonly connections?: readonly ConnectionStatus[];
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  /** From the port into the hub. */
+  readonly received: TrafficStatus;
+  /** From the hub out of the port. */
+  readonly sent: TrafficStatus;
+  /** Frames dropped, by cause; causes that never happened are left out. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+export interface TrafficStatus {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+export interface ConnectionStatus {
+  readonly peer: string;
+  readonly protocol: string;
+  readonly cipher: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
+export interface ClientStatus {
+  readonly state: 'connecting' | 'established' | 'waiting' | 'ended';
+  readonly server: string;
+  readonly hub: string;
+  readonly user: string;
+  /** Why the last attempt or session ended. */
+  readonly lastError?: string;
+  /** Attempts since the session was last up. */
+  readonly attempts: number;
+}

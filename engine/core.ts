@@ -1,0 +1,449 @@
+/**
+ * The one file that knows the exports of the core. It loads the module into memory of a fixed size, checks arguments,
+ * and moves batches: bytes in, views of memory out. It counts its calls, so that the price of the boundary can be told.
+ */
+
+import type { FrameBatch, Random } from './host.ts';
+
+/** "None": no hub, port or connection of this number. */
+const NONE = 0xffff_ffff;
+const NOT_WRITABLE = 0x8000_0000;
+const PORT_SESSION = 1;
+const PORT_TAP = 2;
+const PAGE_BYTES = 65_536;
+
+/** Why frames are dropped, in the order of `assembly/counters.ts`. */
+export const DROP_CAUSES = [
+  'too-short',
+  'too-long',
+  'malformed',
+  'source-address',
+  'same-port',
+  'storm',
+  'queue-full',
+  'no-memory',
+  'too-many-stations',
+  'too-long-for-port',
+] as const;
+
+export type DropCause = (typeof DROP_CAUSES)[number];
+
+/** Why a connection must be closed, in the order of `assembly/stream/decode.ts`; `protocol/data-plane.md` §1.4. */
+const STREAM_ERRORS = ['', 'a block is longer than 3200 bytes', 'a keep-alive is longer than 512 bytes'] as const;
+
+/** How much the core may hold at once. */
+export interface CoreSizes {
+  /** Frames of up to 2016 bytes, 2 KiB each. */
+  readonly smallFrames: number;
+  /** Frames of up to 64 KiB, 64 KiB each. */
+  readonly largeFrames: number;
+  /** Connections that may have unsent bytes at one time, 128 KiB each. */
+  readonly outBuffers: number;
+}
+
+/** 160 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions. */
+export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 480 };
+/** 32 MiB: one session and one TAP. */
+export const CLIENT_SIZES: CoreSizes = { smallFrames: 6_144, largeFrames: 96, outBuffers: 32 };
+
+export interface PortOptions {
+  readonly qos?: boolean;
+  readonly noStormLimit?: boolean;
+  /** Longest frame in bytes, 14 to 65,600; 1600 when absent (`protocol/data-plane.md` §1.4). */
+  readonly frameMax?: number;
+  /** Longest block in bytes; 3200 when absent. */
+  readonly blockMax?: number;
+  /** Stations that may be behind the port; 0 or absent: any number. */
+  readonly stationsMax?: number;
+}
+
+export interface PortCounters {
+  readonly receivedFrames: number;
+  readonly receivedBytes: number;
+  readonly sentFrames: number;
+  readonly sentBytes: number;
+  readonly drops: Partial<Record<DropCause, number>>;
+}
+
+/** What `dissect` finds in a frame; offsets are 0 where the layer is absent. */
+export interface Dissection {
+  readonly valid: boolean;
+  readonly etherType: number;
+  readonly vlan: number;
+  readonly layer3: number;
+  readonly layer4: number;
+  readonly packetEnd: number;
+  readonly protocol: number;
+  /** ICMP: the type. */
+  readonly sourcePort: number;
+  /** ICMP: the code. */
+  readonly destinationPort: number;
+  readonly flags: number;
+  readonly sourceIp: number;
+  readonly destinationIp: number;
+}
+
+export interface CoreOptions {
+  readonly sizes: CoreSizes;
+  readonly random: Random;
+  /** The scalar build, even where SIMD works. */
+  readonly scalar?: boolean;
+}
+
+/** The compiled core, as the host finds it beside the program. */
+export type CoreBinary = (build: 'simd' | 'scalar') => Uint8Array;
+
+interface CoreExports {
+  readonly [name: string]: unknown;
+  memoryBytes(small: number, large: number, out: number): number;
+  init(small: number, large: number, out: number, seed1: bigint, seed2: bigint): void;
+  openHub(mode: number, stormLimit: number): number;
+  closeHub(hub: number): void;
+  openPort(hub: number, kind: number, flags: number, frameMax: number, blockMax: number, stationsMax: number): number;
+  closePort(port: number): void;
+  joinConnection(port: number, maySend: number, now: number): number;
+  closeConnection(connection: number): void;
+  receive(count: number, now: number): void;
+  fill(now: number): number;
+  connectionWritable(connection: number): void;
+  keepAlive(connection: number, size: number): void;
+  tapRead(port: number, count: number, now: number): number;
+  tapWrite(port: number): number;
+  housekeep(now: number): void;
+  hubFdb(hub: number): number;
+  connectionReceivedAt(connection: number): number;
+  connectionSentAt(connection: number): number;
+  slotsFree(): number;
+  slotsTotal(): number;
+  framesIn(): number;
+  sha0(length: number): void;
+  classify(length: number): number;
+  dissect(length: number): number;
+}
+
+/** One instance of the data plane. All numbers that its methods return are valid until the thing is closed. */
+export class Core {
+  /** Calls from JavaScript into WebAssembly since the start. */
+  calls = 0;
+  readonly build: 'simd' | 'scalar';
+  /** Places to read TAP frames into. */
+  readonly readBatch: FrameBatch;
+  /** Frames to write to a TAP. */
+  readonly writeBatch: FrameBatch;
+  /** Bytes that one turn's input may have. */
+  readonly inboxBytes: number;
+
+  readonly #wasm: CoreExports;
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  readonly #data: DataView;
+  readonly #inbox: number;
+  readonly #inboxTable: number;
+  readonly #inboxEntries: number;
+  readonly #outboxTable: number;
+  readonly #scratch: number;
+  readonly #scratchBytes: number;
+  readonly #ports: number;
+  readonly #portBytes: number;
+  readonly #counters: number;
+  readonly #drops: number;
+  readonly #tapsReady: number;
+  #pieces = 0;
+  #tail = 0;
+  #lastPiece = NONE;
+
+  /** Throws when this runtime cannot run the module or has not the memory. */
+  constructor(binary: CoreBinary, options: CoreOptions) {
+    const simd = options.scalar === true ? undefined : binary('simd');
+    const usesSimd = simd !== undefined && WebAssembly.validate(simd);
+    this.build = usesSimd ? 'simd' : 'scalar';
+    const module = new WebAssembly.Module(usesSimd ? simd : binary('scalar'));
+    // The module says how much memory its pools need, but memory must exist before it runs: ask on a small one first.
+    const { smallFrames, largeFrames, outBuffers } = options.sizes;
+    const asked = instantiate(module, new WebAssembly.Memory({ initial: 1 }));
+    const pages = Math.ceil(asked.memoryBytes(smallFrames, largeFrames, outBuffers) / PAGE_BYTES);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const wasm = instantiate(module, memory);
+    this.#wasm = wasm;
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#words = new Uint32Array(memory.buffer);
+    this.#data = new DataView(memory.buffer);
+    const constant = (name: string): number => (wasm[name] as { value: number }).value >>> 0;
+    this.#inbox = constant('INBOX');
+    this.inboxBytes = constant('INBOX_BYTES');
+    this.#inboxTable = constant('INBOX_TABLE') >>> 2;
+    this.#inboxEntries = constant('INBOX_ENTRIES');
+    this.#outboxTable = constant('OUTBOX_TABLE') >>> 2;
+    this.#scratch = constant('SCRATCH');
+    this.#scratchBytes = constant('SCRATCH_BYTES');
+    this.#ports = constant('PORTS');
+    this.#portBytes = constant('PORT_BYTES');
+    this.#counters = constant('PORT_COUNTERS');
+    this.#drops = constant('PORT_DROPS');
+    this.#tapsReady = constant('TAPS_READY') >>> 2;
+    const batch = (offsets: string, lengths: string): FrameBatch => ({
+      memory: this.#bytes,
+      offsets: new Uint32Array(memory.buffer, constant(offsets), constant('TAP_BATCH')),
+      lengths: new Uint32Array(memory.buffer, constant(lengths), constant('TAP_BATCH')),
+    });
+    this.readBatch = batch('TAP_READ_OFFSETS', 'TAP_READ_LENGTHS');
+    this.writeBatch = batch('TAP_WRITE_OFFSETS', 'TAP_WRITE_LENGTHS');
+    const seeds = new DataView(options.random(16).buffer);
+    wasm.init(smallFrames, largeFrames, outBuffers, seeds.getBigUint64(0), seeds.getBigUint64(8));
+  }
+
+  /** Frames that entered a hub since the start. */
+  get frames(): number {
+    return this.#wasm.framesIn();
+  }
+
+  get buffersFree(): number {
+    return this.#wasm.slotsFree();
+  }
+
+  get buffersTotal(): number {
+    return this.#wasm.slotsTotal();
+  }
+
+  /** A hub that learns stations and limits storms; `stormLimit` in flooded frames per second of one source, 0 for none. */
+  openSwitch(stormLimit: number): number {
+    return this.#found(this.#wasm.openHub(0, stormLimit), 'hubs', 1024);
+  }
+
+  /** A hub that gives every frame to all other ports: a client's TAP and its session. */
+  openPatch(): number {
+    return this.#found(this.#wasm.openHub(1, 0), 'hubs', 1024);
+  }
+
+  /** The hub's ports must be closed before. */
+  closeHub(hub: number): void {
+    this.#wasm.closeHub(hub);
+  }
+
+  openSession(hub: number, options: PortOptions): number {
+    return this.#openPort(hub, PORT_SESSION, options);
+  }
+
+  openTap(hub: number, options: PortOptions): number {
+    return this.#openPort(hub, PORT_TAP, options);
+  }
+
+  /** Closes a port with its connections; what it still had to send is lost. */
+  closePort(port: number): void {
+    this.calls++;
+    this.#wasm.closePort(port);
+  }
+
+  /** A connection of a session. `maySend` is false where half duplex gives it to the peer. */
+  openConnection(port: number, maySend: boolean, now: number): number {
+    this.calls++;
+    return this.#found(this.#wasm.joinConnection(port, maySend ? 1 : 0, now), 'connections', 4096);
+  }
+
+  closeConnection(connection: number): void {
+    this.calls++;
+    this.#wasm.closeConnection(connection);
+  }
+
+  /** Bytes of the inbox that are free. A chunk that does not fit waits until `receive` has emptied it. */
+  get inboxRoom(): number {
+    return this.#pieces === this.#inboxEntries ? 0 : this.inboxBytes - this.#tail;
+  }
+
+  /** Whether the inbox holds something for `receive`. */
+  get inboxUsed(): boolean {
+    return this.#pieces !== 0;
+  }
+
+  /** Copies received bytes into the core: the one copy that they ever see on this side. */
+  push(connection: number, bytes: Uint8Array): void {
+    if (bytes.length > this.inboxRoom) {
+      throw new RangeError(`core.push: bytes: at most ${this.inboxRoom} fit in the inbox, got ${bytes.length}`);
+    }
+    this.#bytes.set(bytes, this.#inbox + this.#tail);
+    if (connection === this.#lastPiece) {
+      const at = this.#inboxTable + (this.#pieces - 1) * 4;
+      this.#words[at + 2] = this.#words[at + 2]! + bytes.length;
+    } else {
+      const at = this.#inboxTable + this.#pieces * 4;
+      this.#words[at] = connection;
+      this.#words[at + 1] = this.#tail;
+      this.#words[at + 2] = bytes.length;
+      this.#pieces++;
+      this.#lastPiece = connection;
+    }
+    this.#tail += bytes.length;
+  }
+
+  /** Handles what was pushed. `failed` is told of each connection that has to be closed, and why. */
+  receive(now: number, failed: (connection: number, cause: string) => void): void {
+    const pieces = this.#pieces;
+    if (pieces === 0) return;
+    this.calls++;
+    this.#wasm.receive(pieces, now);
+    this.#pieces = 0;
+    this.#tail = 0;
+    this.#lastPiece = NONE;
+    for (let i = 0; i < pieces; i++) {
+      const at = this.#inboxTable + i * 4;
+      const result = this.#words[at + 3]!;
+      if (result !== 0) failed(this.#words[at]!, STREAM_ERRORS[result] ?? 'the stream is broken');
+    }
+  }
+
+  /** Offers what is to be written, after `written` was called for everything of the last offer; 0 when there is nothing. */
+  fill(now: number): number {
+    this.calls++;
+    return this.#wasm.fill(now);
+  }
+
+  /** The connection of an offer, or undefined when it was closed meanwhile. */
+  offeredConnection(index: number): number | undefined {
+    const connection = this.#words[this.#outboxTable + index * 4]!;
+    return connection === NONE ? undefined : connection;
+  }
+
+  /** The bytes of an offer: a view of the core's memory, valid until the next `fill`. */
+  offeredBytes(index: number): Uint8Array {
+    const at = this.#outboxTable + index * 4;
+    const start = this.#words[at + 1]!;
+    return this.#bytes.subarray(start, start + this.#words[at + 2]!);
+  }
+
+  /** How much of an offer was written, and whether the host would take more. */
+  written(index: number, taken: number, writable: boolean): void {
+    this.#words[this.#outboxTable + index * 4 + 3] = writable ? taken : (taken | NOT_WRITABLE) >>> 0;
+  }
+
+  connectionWritable(connection: number): void {
+    this.calls++;
+    this.#wasm.connectionWritable(connection);
+  }
+
+  /** Has a keep-alive of `size` random bytes sent, 0 to 512 (`protocol/data-plane.md` §1.2). */
+  keepAlive(connection: number, size: number): void {
+    this.calls++;
+    this.#wasm.keepAlive(connection, size);
+  }
+
+  /** Takes over the first `count` frames of `readBatch` and returns how many places it has now. */
+  tapRead(port: number, count: number, now: number): number {
+    this.calls++;
+    return this.#wasm.tapRead(port, count, now);
+  }
+
+  /** Puts a TAP's next frames into `writeBatch`, those of the last call being done with, and returns how many. */
+  tapWrite(port: number): number {
+    this.calls++;
+    return this.#wasm.tapWrite(port);
+  }
+
+  /** Hands over the TAP ports that have frames to write, and forgets them. */
+  takeReadyTaps(): readonly number[] {
+    const count = this.#words[this.#tapsReady]!;
+    if (count === 0) return [];
+    const ports = Array.from(this.#words.subarray(this.#tapsReady + 1, this.#tapsReady + 1 + count));
+    this.#words[this.#tapsReady] = 0;
+    return ports;
+  }
+
+  /** To be called every ten seconds or so. */
+  housekeep(now: number): void {
+    this.calls++;
+    this.#wasm.housekeep(now);
+  }
+
+  /** When the last block or keep-alive of the connection was complete. */
+  receivedAt(connection: number): number {
+    this.calls++;
+    return this.#wasm.connectionReceivedAt(connection);
+  }
+
+  /** When something was last written for the connection. */
+  sentAt(connection: number): number {
+    this.calls++;
+    return this.#wasm.connectionSentAt(connection);
+  }
+
+  /** Entries in a hub's forwarding table. */
+  fdbSize(hub: number): number {
+    return this.#wasm.hubFdb(hub);
+  }
+
+  portCounters(port: number): PortCounters {
+    const at = this.#ports + port * this.#portBytes;
+    const counter = (offset: number): number => Number(this.#data.getBigUint64(at + offset, true));
+    const drops: Partial<Record<DropCause, number>> = {};
+    for (const [i, cause] of DROP_CAUSES.entries()) {
+      const count = counter(this.#drops + i * 8);
+      if (count !== 0) drops[cause] = count;
+    }
+    return {
+      receivedFrames: counter(this.#counters),
+      receivedBytes: counter(this.#counters + 8),
+      sentFrames: counter(this.#counters + 16),
+      sentBytes: counter(this.#counters + 24),
+      drops,
+    };
+  }
+
+  /** SHA-0 of up to 64 KiB, `protocol/control-plane.md` §4.3. Bound, so that it can be handed on. */
+  readonly sha0 = (input: Uint8Array): Uint8Array => {
+    this.#toScratch('sha0', input);
+    this.#wasm.sha0(input.length);
+    return this.#bytes.slice(this.#scratch, this.#scratch + 20);
+  };
+
+  /** Whether a frame is a priority frame, `protocol/data-plane.md` §5.1. */
+  isPriority(frame: Uint8Array): boolean {
+    this.#toScratch('isPriority', frame);
+    return this.#wasm.classify(frame.length) !== 0;
+  }
+
+  dissect(frame: Uint8Array): Dissection {
+    this.#toScratch('dissect', frame);
+    const valid = this.#wasm.dissect(frame.length) !== 0;
+    const at = (this.#scratch + this.#scratchBytes - 64) >>> 2;
+    const word = (i: number): number => this.#words[at + i]!;
+    return {
+      valid,
+      etherType: word(0),
+      vlan: word(1),
+      layer3: word(2),
+      layer4: word(3),
+      packetEnd: word(4),
+      protocol: word(5),
+      sourcePort: word(6),
+      destinationPort: word(7),
+      flags: word(8),
+      sourceIp: word(9),
+      destinationIp: word(10),
+    };
+  }
+
+  #openPort(hub: number, kind: number, options: PortOptions): number {
+    this.calls++;
+    const flags = (options.qos === true ? 1 : 0) | (options.noStormLimit === true ? 2 : 0);
+    const frameMax = options.frameMax ?? 1600;
+    const blockMax = options.blockMax ?? Math.max(3200, frameMax);
+    const port = this.#wasm.openPort(hub, kind, flags, frameMax, blockMax, options.stationsMax ?? 0);
+    return this.#found(port, 'ports', 2048);
+  }
+
+  #found(number: number, what: string, limit: number): number {
+    // WebAssembly's u32 arrives signed.
+    if (number >>> 0 === NONE) throw new RangeError(`the core has no room for more than ${limit} ${what}`);
+    return number;
+  }
+
+  #toScratch(call: string, input: Uint8Array): void {
+    if (input.length > PAGE_BYTES) {
+      throw new RangeError(`core.${call}: input: at most ${PAGE_BYTES} bytes, got ${input.length}`);
+    }
+    this.#bytes.set(input, this.#scratch);
+  }
+}
+
+function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): CoreExports {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as CoreExports;
+}

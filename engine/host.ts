@@ -1,0 +1,181 @@
+/**
+ * What a host implements. The engine calls these interfaces and nothing else of its runtime; the simulator in
+ * test/sim implements them a third time, in memory and with a fake clock.
+ */
+
+/** An IP address and a TCP port. */
+export interface Address {
+  /** Textual IPv4 or IPv6 address, no brackets, no zone. */
+  readonly address: string;
+  /** 1 to 65535. */
+  readonly port: number;
+}
+
+/** What the TLS layer says of a connection once its handshake is over. */
+export interface ChannelSecurity {
+  /** For example `TLSv1.3`. */
+  readonly protocol: string;
+  /** OpenSSL's or the IANA name, for example `TLS_AES_256_GCM_SHA384`. */
+  readonly cipher: string;
+  /** The peer's certificate in DER. Only on connections that this side opened. */
+  readonly certificate?: Uint8Array;
+  /** Why the certificate does not chain to a trusted CA or does not name the host; undefined when it does. */
+  readonly distrust?: string;
+}
+
+/** One TCP connection with TLS on it. */
+export interface Channel {
+  readonly remote: Address;
+  readonly local: Address;
+  /** Present from `opened` on. */
+  readonly security: ChannelSecurity | undefined;
+  /** Whether `write` would take something now. */
+  readonly writable: boolean;
+  /**
+   * Takes bytes to send and returns how many it took, from the front. What it took is copied or sent when the call
+   * returns: the caller may reuse the memory at once. It never throws; on a closed channel it takes nothing.
+   */
+  write(bytes: Uint8Array): number;
+  /** Stops and restarts reading, so that TCP pushes back on the peer. */
+  pause(): void;
+  resume(): void;
+  /** Delivers what was taken, then close_notify (`protocol/control-plane.md` §13.1) and FIN. */
+  close(): void;
+  /** Closes at once; what was not sent is lost. */
+  abort(): void;
+}
+
+/** What a channel tells its owner. No call comes before `connect` or the accept callback has returned. */
+export interface ChannelHandler {
+  /** The TLS handshake is over. */
+  opened(): void;
+  /** Decrypted bytes, at most 1 MiB. The memory is the host's and is valid only during the call. */
+  data(bytes: Uint8Array): void;
+  /** `write` takes bytes again after it took less than all, or after `writable` was false. */
+  writable(): void;
+  /** The last call, exactly once. `error` is undefined when either side closed in order. */
+  closed(error: HostError | undefined): void;
+}
+
+/** An operation of the host that failed, in words for a person. */
+export interface HostError {
+  /** The system's name of the error where there is one, such as `ECONNREFUSED`; otherwise a word of ours. */
+  readonly code: string;
+  /** What was tried, on what, and what went wrong. */
+  readonly message: string;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  /** PEM. */
+  readonly certificate: string;
+  /** PEM. */
+  readonly key: string;
+}
+
+export interface Listener {
+  readonly local: Address;
+  close(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  /** Name or address; it is also the SNI name, as SoftEther sends it, address literals included. */
+  readonly host: string;
+  readonly port: number;
+  /** PEM of the CAs to trust instead of the runtime's own list. */
+  readonly ca?: string;
+  /** Milliseconds for TCP and TLS together. */
+  readonly timeoutMs: number;
+}
+
+export interface Network {
+  /** Rejects with a `HostError`, for example when the port is taken. */
+  listen(options: ListenOptions, accept: (channel: Channel) => ChannelHandler): Promise<Listener>;
+  /** Never throws; a failure arrives as `closed`. Never refuses a certificate: it reports `distrust`. */
+  connect(options: ConnectOptions, handler: ChannelHandler): Channel;
+}
+
+/**
+ * A batch of frames in the core's memory. The arrays have the same length and live in that memory themselves.
+ * Each place starts with the `VNET_HEADER_BYTES` that the kernel puts in front of a frame.
+ */
+export interface FrameBatch {
+  /** The core's whole memory. */
+  readonly memory: Uint8Array;
+  /** Byte offsets into `memory`. */
+  readonly offsets: Uint32Array;
+  /** For a read: the room in, the length out. For a write: the length. Both with the virtio header. */
+  readonly lengths: Uint32Array;
+}
+
+/** Bytes of `struct virtio_net_hdr` in front of every frame that a TAP reads or writes. */
+export const VNET_HEADER_BYTES = 10;
+
+/** A TAP device, opened with a virtio header so that offloads can be switched on later. */
+export interface Tap {
+  readonly name: string;
+  /** Six bytes. */
+  readonly mac: Uint8Array;
+  /** Fills up to `count` places from the front and returns how many; fewer than `count` means: nothing more now. */
+  read(batch: FrameBatch, count: number): number;
+  /** Writes `count` frames from the front and returns how many the kernel took. One that it refuses is skipped and counts as taken. */
+  write(batch: FrameBatch, count: number): number;
+  /** Asks for one `readable` call. */
+  arm(): void;
+  /** Closes the device; its address goes with it. No call comes afterwards. */
+  close(): void;
+}
+
+export interface TapHandler {
+  readable(): void;
+  /** The device went away under us. */
+  failed(error: HostError): void;
+}
+
+export interface TapOptions {
+  /** At most 15 characters; it must not exist. */
+  readonly name: string;
+  /** Addresses in CIDR form, IPv4 or IPv6. */
+  readonly addresses: readonly string[];
+  /** 576 to 65521; 1500 when absent. */
+  readonly mtu?: number;
+  /** Six bytes, locally administered; the kernel's choice when absent. */
+  readonly mac?: Uint8Array;
+}
+
+export interface Taps {
+  /** Throws a `HostError`. */
+  open(options: TapOptions, handler: TapHandler): Tap;
+}
+
+export interface Clock {
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  /** Milliseconds since 1970, UTC, for dates that people and peers read. */
+  utc(): number;
+}
+
+export interface Scheduler {
+  /** One call after `ms`; returns a function that cancels it. */
+  after(ms: number, call: () => void): () => void;
+  /** One call when the input that is already waiting has been handled, before the next wait. */
+  soon(call: () => void): void;
+}
+
+export type Random = (bytes: number) => Uint8Array;
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+/** `message` is a constant sentence, what varies is in `fields`; secrets are in neither. */
+export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+/** Everything that a host hands to the engine. */
+export interface Host {
+  readonly runtime: { readonly name: string; readonly version: string };
+  readonly network: Network;
+  readonly taps: Taps;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+}

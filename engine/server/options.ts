@@ -1,0 +1,39 @@
+import type { NodeStatus } from '../admin/status.ts';
+import type { TapOptions } from '../host.ts';
+
+/** A server as its configuration file describes it, checked and with every default filled in. */
+export interface ServerOptions {
+  readonly listen: readonly { readonly host: string; readonly port: number }[];
+  /** PEM. */
+  readonly certificate: string;
+  /** PEM. */
+  readonly key: string;
+  readonly hubs: readonly HubOptions[];
+  /** Session time-out in ms, 5000 to 60000 (`protocol/control-plane.md` §5.1, TimeOut). */
+  readonly timeoutMs: number;
+  /** Most TCP connections of one session, 1 to 32. */
+  readonly maxConnections: number;
+}
+
+export interface HubOptions {
+  readonly name: string;
+  readonly users: readonly UserOptions[];
+  readonly taps: readonly TapOptions[];
+  /** Flooded frames per second of one source that the storm limiter lets pass; 0 switches it off. */
+  readonly stormLimit: number;
+}
+
+export interface UserOptions {
+  readonly name: string;
+  /** Twenty bytes, `protocol/control-plane.md` §4.3; absent for an anonymous user. */
+  readonly passwordHash?: Uint8Array;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  /** `host:port` of every listener, with the port that the system chose where 0 was asked for. */
+  readonly listeners: readonly string[];
+  status(): NodeStatus;
+  /** Ends sessions, listeners and TAPs, in order. */
+  close(): Promise<void>;
+}
