@@ -170,9 +170,23 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 /** `message` is a constant sentence, what varies is in `fields`; secrets are in neither. */
 export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 
+/** What the host knows of the machine and of itself. */
+export interface Runtime {
+  /** `node`, `bun`, … */
+  readonly name: string;
+  readonly version: string;
+  readonly pid: number;
+  readonly hostName: string;
+  /** Such as `Linux` and `6.1.0`. */
+  readonly osName: string;
+  readonly osVersion: string;
+}
+
 /** Everything that a host hands to the engine. */
 export interface Host {
-  readonly runtime: { readonly name: string; readonly version: string };
+  readonly runtime: Runtime;
+  /** The compiled core, as it lies beside the program. */
+  readonly coreBinary: (build: 'simd' | 'scalar') => Uint8Array;
   readonly network: Network;
   readonly taps: Taps;
   readonly clock: Clock;

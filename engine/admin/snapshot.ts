@@ -1,0 +1,70 @@
+import type { Node, TapPort } from '../node.ts';
+import { RELEASE } from '../product.ts';
+import type { Session } from '../session/session.ts';
+import type { ConnectionStatus, CoreStatus, NodeStatus, PortStatus } from './status.ts';
+
+/** The parts of a status that a server and a client have in common. */
+
+export function nodeSnapshot(
+  node: Node,
+  role: NodeStatus['role'],
+): Pick<NodeStatus, 'version' | 'role' | 'runtime' | 'pid' | 'since' | 'core'> {
+  const { name, version, pid } = node.host.runtime;
+  return {
+    version: RELEASE,
+    role,
+    runtime: { name, version },
+    pid,
+    since: new Date(node.since).toISOString(),
+    core: coreSnapshot(node),
+  };
+}
+
+export function tapSnapshot(node: Node, entry: TapPort): PortStatus {
+  return { name: entry.tap.name, since: new Date(entry.since).toISOString(), ...portSnapshot(node, entry.port) };
+}
+
+export function sessionSnapshot(
+  node: Node,
+  session: Session,
+  about: { readonly name: string; readonly user: string; readonly since: number },
+): PortStatus {
+  const connections = session.tunnels.map((tunnel): ConnectionStatus => {
+    const { remote, security } = tunnel.channel;
+    return {
+      peer: `${remote.address}:${remote.port}`,
+      protocol: security?.protocol ?? 'unknown',
+      cipher: security?.cipher ?? 'unknown',
+      since: node.date(tunnel.since),
+    };
+  });
+  const peer = connections[0]?.peer;
+  return {
+    name: about.name,
+    user: about.user,
+    ...(peer === undefined ? {} : { peer }),
+    connections,
+    since: new Date(about.since).toISOString(),
+    ...portSnapshot(node, session.port),
+  };
+}
+
+function portSnapshot(node: Node, port: number): Pick<PortStatus, 'received' | 'sent' | 'drops'> {
+  const counters = node.core.portCounters(port);
+  return {
+    received: { frames: counters.receivedFrames, bytes: counters.receivedBytes },
+    sent: { frames: counters.sentFrames, bytes: counters.sentBytes },
+    drops: counters.drops,
+  };
+}
+
+function coreSnapshot(node: Node): CoreStatus {
+  const { core } = node;
+  return {
+    build: core.build,
+    calls: core.calls,
+    frames: core.frames,
+    buffersUsed: core.buffersTotal - core.buffersFree,
+    buffersTotal: core.buffersTotal,
+  };
+}

@@ -1,0 +1,58 @@
+import type { Random, Runtime } from '../host.ts';
+import type { ClientCredential, ClientLogin } from '../login/client-login.ts';
+import { NO_EXTENSIONS } from '../login/extensions.ts';
+import { hashedPassword, type Sha0 } from '../login/password.ts';
+import type { ClientOptions } from './options.ts';
+
+/** Keeps what a client needs to log in again and again, and as little of its password as possible. */
+export class LoginTemplate {
+  readonly #options: ClientOptions;
+  readonly #runtime: Runtime;
+  readonly #credential: ClientCredential;
+  readonly #uniqueId: Uint8Array;
+
+  /** Takes over the password: a hashed one is wiped at once, a plain one is kept for the next login. */
+  constructor(options: ClientOptions, runtime: Runtime, random: Random, sha0: Sha0) {
+    this.#options = options;
+    this.#runtime = runtime;
+    this.#uniqueId = random(20);
+    this.#credential = keep(options, sha0);
+  }
+
+  make(): ClientLogin {
+    const { hub, user, host, qos, bridge } = this.#options;
+    const credential = this.#credential;
+    return {
+      kind: 'login',
+      hubName: hub,
+      userName: user,
+      credential: credential.kind === 'plain' ? { kind: 'plain', password: credential.password.slice() } : credential,
+      wishes: {
+        maxConnection: 1,
+        useEncrypt: true,
+        useCompress: false,
+        halfConnection: false,
+        qos,
+        bridgeMode: bridge,
+        monitorMode: false,
+      },
+      cascade: false,
+      uniqueId: this.#uniqueId,
+      node: {
+        hostName: this.#runtime.hostName,
+        osName: this.#runtime.osName,
+        osVersion: this.#runtime.osVersion,
+        uniqueId: this.#uniqueId.slice(0, 16),
+        serverHostName: host,
+      },
+      extensions: NO_EXTENSIONS,
+    };
+  }
+}
+
+function keep({ credential, user }: ClientOptions, sha0: Sha0): ClientCredential {
+  if (credential.kind !== 'hashed') return credential;
+  const hash = hashedPassword(sha0, credential.password, user);
+  credential.password.fill(0);
+  return { kind: 'hash', hash };
+}

@@ -1,0 +1,141 @@
+/** The server's configuration file: its text to checked data, with every default filled in. */
+
+import type { TapOptions } from '../host.ts';
+import type { HubOptions, ServerOptions, UserOptions } from '../server/options.ts';
+import { type ConfigDocument, parseConfigDocument } from './document.ts';
+import { sameName } from './names.ts';
+import { type ConfigProblem, formatPath } from './problem.ts';
+import type { logFormat, logLevel } from './rules.ts';
+import { serverSchema } from './schema.ts';
+import { problemsOf } from './schema-problems.ts';
+
+export interface ServerConfig {
+  readonly listen: ServerOptions['listen'];
+  /** Paths as they stand in the file; relative ones are meant from the file's own directory. */
+  readonly tls: { readonly certificate: string; readonly key: string };
+  readonly hubs: readonly HubOptions[];
+  readonly timeoutMs: number;
+  readonly maxConnections: number;
+  readonly control: { readonly socket?: string };
+  readonly log: { readonly level?: LogLevelName; readonly format?: LogFormat };
+}
+
+export type LogLevelName = NonNullable<ReturnType<typeof logLevel.parse>>;
+export type LogFormat = NonNullable<ReturnType<typeof logFormat.parse>>;
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: ServerConfig }
+  /** In the order of the file; at least one. */
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+export function parseServerConfig(text: string): ConfigResult {
+  const document = parseConfigDocument(text);
+  if (!('value' in document)) return { ok: false, problems: document };
+
+  const parsed = serverSchema.safeParse(document.value);
+  const problems = [
+    ...(parsed.success ? [] : problemsOf(parsed.error.issues, document)),
+    // Found in the document and not in the parsed data, so that one run shows these together with the others.
+    ...duplicates(document),
+  ].sort((left, right) => left.line - right.line || left.column - right.column);
+  if (!parsed.success || problems.length > 0) return { ok: false, problems };
+
+  const { listen, tls, hubs, session, control, log } = parsed.data;
+  return {
+    ok: true,
+    config: {
+      listen,
+      tls,
+      hubs: Object.entries(hubs).map(([name, hub]) => ({
+        name,
+        users: Object.entries(hub.users).map(
+          ([user, { passwordHash }]): UserOptions => ({
+            name: user,
+            passwordHash,
+          }),
+        ),
+        taps: hub.taps.map(
+          ({ name: tap, address, mtu }): TapOptions => ({
+            name: tap,
+            addresses: address ?? [],
+            mtu,
+          }),
+        ),
+        stormLimit: hub.stormLimit,
+      })),
+      timeoutMs: session.timeout * 1000,
+      maxConnections: session.maxConnections,
+      control,
+      log,
+    },
+  };
+}
+
+/** What the engine needs, once the certificate and its key have been read. */
+export function serverOptions(config: ServerConfig, pem: { certificate: string; key: string }): ServerOptions {
+  const { listen, hubs, timeoutMs, maxConnections } = config;
+  return { listen, certificate: pem.certificate, key: pem.key, hubs, timeoutMs, maxConnections };
+}
+
+/** What a schema of single values cannot see: names and places that are taken twice. */
+function duplicates(document: ConfigDocument): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const report = (path: readonly PropertyKey[], other: readonly PropertyKey[], message: string, key: boolean) => {
+    const place = key ? document.locateKey(path) : document.locate(path);
+    const first = key ? document.locateKey(other) : document.locate(other);
+    problems.push({ ...place, path: formatPath(path), message: `${message} (first in line ${first.line})` });
+  };
+  const root = entriesOf(document.value);
+  const hubs = entriesOf(root.get('hubs'));
+
+  const checkNames = (path: readonly PropertyKey[], names: readonly string[], what: string) => {
+    for (const [index, name] of names.entries()) {
+      if (name === '__proto__') {
+        // The schema passes over this key in silence.
+        const message = 'this name is not allowed; JavaScript gives it a meaning of its own';
+        problems.push({ ...document.locateKey([...path, name]), path: formatPath([...path, name]), message });
+      }
+      const first = names.slice(0, index).find((other) => sameName(other, name));
+      if (first === undefined) continue;
+      report([...path, name], [...path, first], `this ${what} exists already; case makes no difference`, true);
+    }
+  };
+  checkNames(['hubs'], [...hubs.keys()], 'hub');
+
+  const taps = new Map<string, PropertyKey[]>();
+  for (const [hub, found] of hubs) {
+    const hubEntries = entriesOf(found);
+    checkNames(['hubs', hub, 'users'], [...entriesOf(hubEntries.get('users')).keys()], 'user');
+    for (const [index, tap] of listOf(hubEntries.get('taps')).entries()) {
+      const name = entriesOf(tap).get('name');
+      if (typeof name !== 'string') continue;
+      const path = ['hubs', hub, 'taps', index, 'name'];
+      const first = taps.get(name);
+      if (first === undefined) taps.set(name, path);
+      else report(path, first, 'this TAP exists already; a TAP is a port of one hub', false);
+    }
+  }
+
+  const listeners = new Map<string, PropertyKey[]>();
+  for (const [index, listener] of listOf(root.get('listen')).entries()) {
+    const entries = entriesOf(listener);
+    const key = `${String(entries.get('host') ?? '0.0.0.0').toLowerCase()} ${String(entries.get('port'))}`;
+    const path = ['listen', index];
+    const first = listeners.get(key);
+    // With port 0 the system chooses another one each time.
+    if (first !== undefined && entries.get('port') !== '0') {
+      report(path, first, 'this host and port are listened on already', false);
+    } else {
+      listeners.set(key, path);
+    }
+  }
+  return problems;
+}
+
+function entriesOf(value: unknown): Map<string, unknown> {
+  return new Map(value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : []);
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

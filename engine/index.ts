@@ -1,0 +1,12 @@
+/** The engine's public interface: what a host, another runtime or another program builds on. */
+
+export type * from './admin/status.ts';
+export { startClient } from './client/client.ts';
+export type { ClientEnd, ClientEvent, ClientOptions, RunningClient } from './client/options.ts';
+export { CLIENT_SIZES, Core, type CoreBinary, type CoreOptions, type CoreSizes, SERVER_SIZES } from './core.ts';
+export type * from './host.ts';
+export { VNET_HEADER_BYTES } from './host.ts';
+export { hashedPassword } from './login/password.ts';
+export { PRODUCT, RELEASE } from './product.ts';
+export type { HubOptions, RunningServer, ServerOptions, UserOptions } from './server/options.ts';
+export { startServer } from './server/server.ts';

@@ -1,0 +1,50 @@
+import { ERROR_AUTH_FAILED, ERROR_AUTH_TYPE, ERROR_NONE } from './errors.ts';
+import type { LoginRequest } from './login-request.ts';
+import { equalBytes, HASH_BYTES, hashedPassword, type Sha0, securePassword } from './password.ts';
+
+/** A user as far as signing in goes. */
+export type UserRecord =
+  | { readonly kind: 'anonymous' }
+  /** 20 bytes of `hashedPassword`. */
+  | { readonly kind: 'password'; readonly hash: Uint8Array };
+
+/**
+ * Decides a login by the rules of `protocol/control-plane.md` §4.2, in their order: an anonymous user gets in whatever
+ * was sent, then the kind of credential must be one that exists (7), then it must be right (9).
+ *
+ * Nobody learns from the answer or from its time whether a user exists: an unknown one costs the same hashes.
+ *
+ * @param user Undefined when there is none of that name.
+ * @param challenge The 20 bytes of the hello on this connection.
+ * @returns 0, 7 or 9. A ticket is 7: there is no cluster here. A certificate is 9, as for any user who has none.
+ */
+export function authenticate(
+  sha0: Sha0,
+  user: UserRecord | undefined,
+  request: Pick<LoginRequest, 'credential' | 'userName'>,
+  challenge: Uint8Array,
+): 0 | 7 | 9 {
+  if (user?.kind === 'anonymous') return ERROR_NONE;
+  const { credential } = request;
+  const stored = user?.hash ?? NOBODY;
+  let right = false;
+  switch (credential.kind) {
+    case 'hashed':
+      right = equalBytes(securePassword(sha0, stored, challenge), credential.securePassword);
+      break;
+    case 'plain':
+      right = equalBytes(stored, hashedPassword(sha0, credential.password, request.userName));
+      break;
+    case 'anonymous':
+    case 'certificate':
+      break;
+    case 'ticket':
+    case 'unsupported':
+      return ERROR_AUTH_TYPE;
+  }
+  // `right` alone would let in whoever guesses what stands for nobody.
+  return right && user !== undefined ? ERROR_NONE : ERROR_AUTH_FAILED;
+}
+
+/** In place of the hash of a user who does not exist. */
+const NOBODY = new Uint8Array(HASH_BYTES);

@@ -1,0 +1,46 @@
+import type { Address } from '../host.ts';
+import type { AdditionalRequest, Direction } from './additional.ts';
+import type { LoginRequest } from './login-request.ts';
+import type { WelcomeParams } from './welcome.ts';
+
+/** Both ends of a connection as the server sees them. */
+export interface Peer {
+  readonly remote: Address;
+  /** With `remote` it shows a client on the server's own machine (`protocol/control-plane.md` §9). */
+  readonly local: Address;
+}
+
+/** A welcome, and whatever the authority wants to find again in the outcome. */
+export interface Grant<Token> extends WelcomeParams {
+  readonly token: Token;
+}
+
+/** As in `./errors.ts`, not 0. */
+export interface Refusal {
+  readonly ok: false;
+  readonly code: number;
+}
+
+/** Who decides; the preamble only speaks the protocol. The methods answer at once. */
+export interface Authority<Session = unknown, Connection = unknown> {
+  /**
+   * Checks in the order of `protocol/control-plane.md` §7: the hub (8), the address (109), the hub's state (10),
+   * authentication (9, 7, 51), version (87), expiry and Access (12), monitor (107), bridge (108), the user's sessions
+   * (20), the hub's (16). `authenticate` does its part of it.
+   *
+   * @param challenge 20 bytes, those of the hello on this connection.
+   */
+  login(request: LoginRequest, challenge: Uint8Array, peer: Peer): { ok: true; grant: Grant<Session> } | Refusal;
+  /**
+   * A further connection for the session with this key: 13 when there is none, 15 when it has too many.
+   *
+   * @param sessionKey 20 bytes.
+   */
+  attach(
+    sessionKey: Uint8Array,
+    request: AdditionalRequest,
+    peer: Peer,
+  ): { ok: true; direction: Direction; token: Connection } | Refusal;
+  /** The hubs that a stranger may see. */
+  hubNames(): readonly string[];
+}

@@ -1,0 +1,118 @@
+import { Core, type CoreSizes } from './core.ts';
+import { Deadlines, type Timed } from './deadlines.ts';
+import type { Host, HostError, Log, Tap, TapOptions } from './host.ts';
+import { Plane } from './session/plane.ts';
+
+/** A TAP of this host as a port of a hub. */
+export interface TapPort {
+  readonly port: number;
+  readonly tap: Tap;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** How often the core forgets what is too old. */
+const HOUSEKEEPING_MS = 10_000;
+/** Ethernet header, VLAN tag. */
+const ETHERNET_BYTES = 18;
+const DEFAULT_MTU = 1500;
+
+/** What a server and a client stand on: a core, a plane, the TAPs, and the host's one timer. */
+export class Node {
+  readonly host: Host;
+  readonly log: Log;
+  readonly core: Core;
+  readonly plane: Plane;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly #deadlines = new Deadlines();
+  readonly #taps = new Set<TapPort>();
+  readonly #housekeeper: Timed;
+  #armedFor = Number.POSITIVE_INFINITY;
+  #disarm: () => void = () => {};
+  #closed = false;
+
+  constructor(host: Host, sizes: CoreSizes, log: Log) {
+    this.host = host;
+    this.log = log;
+    this.core = new Core(host.coreBinary, { sizes, random: host.random });
+    this.plane = new Plane(this.core, host.clock, host.scheduler);
+    this.since = host.clock.utc();
+    let due = this.now() + HOUSEKEEPING_MS;
+    this.#housekeeper = {
+      pollTimeout: () => due,
+      handleTimeout: (now) => {
+        this.core.housekeep(now);
+        due = now + HOUSEKEEPING_MS;
+      },
+    };
+    this.touch(this.#housekeeper);
+  }
+
+  /** Milliseconds of a clock that never goes back. */
+  now(): number {
+    return this.host.clock.now();
+  }
+
+  /** ISO 8601 of a moment of `now()`. */
+  date(moment: number): string {
+    const { clock } = this.host;
+    return new Date(clock.utc() - (clock.now() - moment)).toISOString();
+  }
+
+  /** The deadline of something may have come nearer. Bound, so that it can be handed on. */
+  readonly touch = (timed: Timed): void => {
+    this.#deadlines.touch(timed);
+    this.#arm();
+  };
+
+  forget(timed: Timed): void {
+    this.#deadlines.remove(timed);
+  }
+
+  /** Opens a TAP and joins it to a hub. Throws a `HostError`. `failed` is told when the device goes away. */
+  openTap(hub: number, options: TapOptions, failed: (error: HostError) => void): TapPort {
+    // The handler is called from the event loop only, when the port is there.
+    let port = -1;
+    const tap = this.host.taps.open(options, {
+      readable: () => this.plane.handleTapReadable(port),
+      failed: (error) => {
+        this.closeTap(entry);
+        failed(error);
+      },
+    });
+    const frameMax = Math.max((options.mtu ?? DEFAULT_MTU) + ETHERNET_BYTES, 1600);
+    port = this.core.openTap(hub, { frameMax, noStormLimit: true });
+    const entry: TapPort = { port, tap, since: this.host.clock.utc() };
+    this.#taps.add(entry);
+    this.plane.attachTap(port, tap);
+    return entry;
+  }
+
+  closeTap(entry: TapPort): void {
+    if (!this.#taps.delete(entry)) return;
+    this.plane.detachTap(entry.port);
+    entry.tap.close();
+    this.core.closePort(entry.port);
+  }
+
+  /** Closes the TAPs and stops the timer. Sessions are their owner's to end before. */
+  close(): void {
+    this.#closed = true;
+    for (const entry of [...this.#taps]) this.closeTap(entry);
+    this.#deadlines.remove(this.#housekeeper);
+    this.#disarm();
+  }
+
+  #arm(): void {
+    const next = this.#deadlines.next();
+    if (this.#closed || next >= this.#armedFor) return;
+    this.#disarm();
+    this.#armedFor = next;
+    this.#disarm = this.host.scheduler.after(Math.max(0, next - this.now()), () => {
+      this.#armedFor = Number.POSITIVE_INFINITY;
+      this.#deadlines.expire(this.now());
+      this.#arm();
+    });
+  }
+}

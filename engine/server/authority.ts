@@ -1,0 +1,134 @@
+import type { Core } from '../core.ts';
+import type { Random } from '../host.ts';
+import { type Hub, hubKey } from '../hub/hub.ts';
+import type { AdditionalRequest, Direction } from '../login/additional.ts';
+import { authenticate } from '../login/authenticate.ts';
+import type { Authority, Grant, Peer, Refusal } from '../login/authority.ts';
+import { grantedConnections } from '../login/connections.ts';
+import {
+  ERROR_HUB_BUSY,
+  ERROR_HUB_NOT_FOUND,
+  ERROR_MONITOR_DENIED,
+  ERROR_NONE,
+  ERROR_TOO_MANY_CONNECTIONS,
+  ERROR_UNKNOWN_SESSION,
+} from '../login/errors.ts';
+import { NO_EXTENSIONS } from '../login/extensions.ts';
+import type { LoginRequest } from '../login/login-request.ts';
+import { equalBytes } from '../login/password.ts';
+import { DEFAULT_POLICY } from '../login/policy.ts';
+import { sessionKeys } from '../login/welcome.ts';
+import { nextDirection, type ServerSession } from './server-session.ts';
+
+/** What a login that was granted is about to become. */
+export interface Admission {
+  readonly hub: Hub;
+  readonly user: string;
+  /** Stations that may be behind the session; 0: any number. */
+  readonly stationsMax: number;
+}
+
+/** What a further connection that was granted joins. */
+export interface Attachment {
+  readonly member: ServerSession;
+}
+
+/** Sessions of one server: what the core has ports for, with some left for TAPs. */
+export const SESSIONS_MAX = 1920;
+/** Connections at which no session gets a further one: the core has 4,096, and every session needs its first. */
+const CONNECTIONS_MAX = 4096 - SESSIONS_MAX;
+/** Stations behind a session that is not a bridge, policy NoBridge: `protocol/data-plane.md` §6.5. */
+const STATIONS_OF_A_CLIENT = 3;
+
+export interface AuthorityOptions {
+  readonly core: Core;
+  readonly random: Random;
+  readonly timeoutMs: number;
+  /** 1 to 32. */
+  readonly maxConnections: number;
+  readonly hubs: ReadonlyMap<string, Hub>;
+  readonly sessions: ReadonlySet<ServerSession>;
+  /** Connections of all sessions. */
+  readonly connections: () => number;
+  /** A login that was refused, for the log. */
+  readonly refused: (request: LoginRequest, peer: Peer, code: number) => void;
+}
+
+/** Decides who may enter which hub, and with what: the server's side of `engine/login/authority.ts`. */
+export class HubAuthority implements Authority<Admission, Attachment> {
+  readonly #options: AuthorityOptions;
+  #connections = 0;
+
+  constructor(options: AuthorityOptions) {
+    this.#options = options;
+  }
+
+  login(request: LoginRequest, challenge: Uint8Array, peer: Peer): { ok: true; grant: Grant<Admission> } | Refusal {
+    const { core, hubs, sessions } = this.#options;
+    const hub = hubs.get(hubKey(request.hubName));
+    const user = hub?.user(request.userName);
+    let code = hub === undefined ? ERROR_HUB_NOT_FOUND : authenticate(core.sha0, user, request, challenge);
+    if (code === ERROR_NONE && request.monitorMode) code = ERROR_MONITOR_DENIED;
+    if (code === ERROR_NONE && sessions.size >= SESSIONS_MAX) code = ERROR_HUB_BUSY;
+    if (hub === undefined || code !== ERROR_NONE) {
+      this.#options.refused(request, peer, code);
+      return { ok: false, code };
+    }
+    return { ok: true, grant: this.#grant(request, hub) };
+  }
+
+  attach(
+    sessionKey: Uint8Array,
+    _request: AdditionalRequest,
+  ): { ok: true; direction: Direction; token: Attachment } | Refusal {
+    const member = this.#find(sessionKey);
+    if (member === undefined) return { ok: false, code: ERROR_UNKNOWN_SESSION };
+    const { tunnels } = member.session;
+    if (tunnels.length >= member.maxConnections || this.#options.connections() >= CONNECTIONS_MAX) {
+      return { ok: false, code: ERROR_TOO_MANY_CONNECTIONS };
+    }
+    const direction = member.halfDuplex ? nextDirection(tunnels.map((tunnel) => tunnel.direction)) : 0;
+    return { ok: true, direction, token: { member } };
+  }
+
+  hubNames(): readonly string[] {
+    return [...this.#options.hubs.values()].map((hub) => hub.name);
+  }
+
+  #grant(request: LoginRequest, hub: Hub): Grant<Admission> {
+    const { random, timeoutMs, maxConnections } = this.#options;
+    const user = request.userName.trim();
+    this.#connections++;
+    return {
+      ...sessionKeys(random),
+      sessionName: hub.nextSessionName(user),
+      connectionName: `CID-${this.#connections}`,
+      maxConnection: grantedConnections(request, maxConnections),
+      // What leaves TLS, and what is compressed, is not offered: both are the server's to refuse (§5).
+      useEncrypt: true,
+      useCompress: false,
+      halfConnection: request.halfConnection,
+      qos: request.qos,
+      timeoutMs,
+      vlanId: 0,
+      message: '',
+      policy: {
+        ...DEFAULT_POLICY,
+        MaxConnection: maxConnections,
+        TimeOut: Math.floor(timeoutMs / 1000),
+        NoBridge: !request.bridgeMode,
+      },
+      extensions: NO_EXTENSIONS,
+      token: { hub, user, stationsMax: request.bridgeMode ? 0 : STATIONS_OF_A_CLIENT },
+    };
+  }
+
+  /** Looks at every session, however early the key differs: the time tells nothing about other people's keys. */
+  #find(key: Uint8Array): ServerSession | undefined {
+    let found: ServerSession | undefined;
+    for (const member of this.#options.sessions) {
+      if (equalBytes(member.key, key)) found = member;
+    }
+    return found;
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * Between the host's channels and TAPs and the core: batches only. What the channels received in one turn of the event
+ * loop goes into the core together, and what that makes ready leaves together.
+ */
+
+import type { Core } from '../core.ts';
+import type { Channel, Clock, Scheduler, Tap } from '../host.ts';
+
+/** What the plane has to know of a connection in its tunnel phase. */
+export interface Lane {
+  readonly channel: Channel;
+  /** The peer broke the rules of the stream. */
+  failed(cause: string): void;
+}
+
+interface TapPort {
+  readonly tap: Tap;
+  /** Frames are being fetched on every turn; the poller rests. */
+  busy: boolean;
+}
+
+export class Plane {
+  readonly #core: Core;
+  readonly #clock: Clock;
+  readonly #scheduler: Scheduler;
+  readonly #lanes = new Map<number, Lane>();
+  readonly #taps = new Map<number, TapPort>();
+  /** Free places in the core's read table, as it said last. */
+  #places = 0;
+  #turnIsDue = false;
+  #sending = false;
+
+  constructor(core: Core, clock: Clock, scheduler: Scheduler) {
+    this.#core = core;
+    this.#clock = clock;
+    this.#scheduler = scheduler;
+  }
+
+  /** Connections in their tunnel phase. */
+  get connections(): number {
+    return this.#lanes.size;
+  }
+
+  /** The connection has left its login behind: from now on its bytes are the tunnel's. */
+  attach(connection: number, lane: Lane): void {
+    this.#lanes.set(connection, lane);
+    this.wake();
+  }
+
+  detach(connection: number): void {
+    this.#lanes.delete(connection);
+    this.#core.closeConnection(connection);
+  }
+
+  attachTap(port: number, tap: Tap): void {
+    this.#taps.set(port, { tap, busy: false });
+    this.#places = this.#core.tapRead(port, 0, this.#clock.now());
+    tap.arm();
+  }
+
+  detachTap(port: number): void {
+    this.#taps.delete(port);
+  }
+
+  handleBytes(connection: number, bytes: Uint8Array): void {
+    let rest = bytes;
+    for (;;) {
+      const room = this.#core.inboxRoom;
+      if (rest.length <= room) break;
+      if (room > 0) this.#core.push(connection, rest.subarray(0, room));
+      rest = rest.subarray(room);
+      this.#receive();
+      this.#send();
+    }
+    this.#core.push(connection, rest);
+    this.wake();
+  }
+
+  handleWritable(connection: number): void {
+    this.#core.connectionWritable(connection);
+    this.wake();
+  }
+
+  handleTapReadable(port: number): void {
+    const entry = this.#taps.get(port);
+    if (entry === undefined || entry.busy) return;
+    entry.busy = true;
+    this.#readTap(port, entry);
+    this.#send();
+  }
+
+  /** Has everything that waits sent at the end of this turn of the event loop. */
+  wake(): void {
+    if (this.#turnIsDue) return;
+    this.#turnIsDue = true;
+    this.#scheduler.soon(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#turnIsDue = false;
+    this.#receive();
+    for (const [port, entry] of this.#taps) {
+      if (entry.busy) this.#readTap(port, entry);
+    }
+    this.#send();
+  };
+
+  #receive(): void {
+    this.#core.receive(this.#clock.now(), (connection, cause) => this.#lanes.get(connection)?.failed(cause));
+  }
+
+  /** One batch. As long as there was something the next turn looks again; after silence the poller takes over. */
+  #readTap(port: number, entry: TapPort): void {
+    const frames = this.#places === 0 ? 0 : entry.tap.read(this.#core.readBatch, this.#places);
+    if (frames === 0 && this.#places > 0) {
+      entry.busy = false;
+      entry.tap.arm();
+      return;
+    }
+    // Also with no frames: the core may have free places again.
+    this.#places = this.#core.tapRead(port, frames, this.#clock.now());
+    this.wake();
+  }
+
+  #send(): void {
+    // A channel that calls back while it is written to must not start a second round on the same offer.
+    if (this.#sending) return this.wake();
+    this.#sending = true;
+    try {
+      this.#writeTaps();
+      const now = this.#clock.now();
+      for (let offers = this.#core.fill(now); offers > 0; offers = this.#core.fill(now)) {
+        for (let i = 0; i < offers; i++) this.#write(i);
+      }
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  #write(offer: number): void {
+    const connection = this.#core.offeredConnection(offer);
+    const channel = connection === undefined ? undefined : this.#lanes.get(connection)?.channel;
+    if (channel === undefined) return this.#core.written(offer, 0, false);
+    const taken = channel.write(this.#core.offeredBytes(offer));
+    this.#core.written(offer, taken, channel.writable);
+  }
+
+  #writeTaps(): void {
+    for (const port of this.#core.takeReadyTaps()) {
+      const tap = this.#taps.get(port)?.tap;
+      // What a TAP does not take is lost, as on a wire: holding it would hold up everyone else (data-plane.md, C.7).
+      for (let frames = this.#core.tapWrite(port); frames > 0; frames = this.#core.tapWrite(port)) {
+        tap?.write(this.#core.writeBatch, frames);
+      }
+    }
+  }
+}
