@@ -38,7 +38,7 @@ export class SimChannel implements Channel {
   #inFlight = 0;
   #blocked = false;
   #paused = false;
-  #waiting: Uint8Array[] = [];
+  #waiting: { bytes: Uint8Array; taken: () => void }[] = [];
   #closed = false;
   #closing = false;
 
@@ -76,14 +76,14 @@ export class SimChannel implements Channel {
     const copy = bytes.slice(0, taken);
     if (this.record) this.sent.push(...copy);
     this.#inFlight += taken;
-    this.#world.after(this.#link.latencyMs, () => {
-      this.#inFlight -= taken;
-      if (!this.#peer.mute) this.#peer.#arrive(copy);
-      if (this.#blocked && this.writable) {
+    this.#world.after(this.#link.latencyMs, () =>
+      this.#peer.#arrive(copy, () => {
+        this.#inFlight -= taken;
+        if (!this.#blocked || !this.writable) return;
         this.#blocked = false;
         this.handler.writable();
-      }
-    });
+      }),
+    );
     return taken;
   }
 
@@ -95,7 +95,7 @@ export class SimChannel implements Channel {
     this.#paused = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const bytes of waiting) this.#world.soon(() => this.#arrive(bytes));
+    for (const { bytes, taken } of waiting) this.#world.soon(() => this.#arrive(bytes, taken));
   }
 
   close(): void {
@@ -127,12 +127,18 @@ export class SimChannel implements Channel {
     this.handler.opened();
   }
 
-  #arrive(bytes: Uint8Array): void {
+  /** What is not read stays in the window of the sender. */
+  #arrive(bytes: Uint8Array, taken: () => void): void {
     if (this.#closed) return;
     if (this.#paused) {
-      this.#waiting.push(bytes);
+      this.#waiting.push({ bytes, taken });
       return;
     }
+    if (!this.mute) this.#deliver(bytes);
+    taken();
+  }
+
+  #deliver(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
       const left = bytes.length - at;
       const { pieces } = this.#link;

@@ -1,0 +1,185 @@
+/** Etherloom's own server and client as hosts of the lab run them: by the command line, as any user would. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { NodeStatus } from '../engine/admin/status.ts';
+import type { LabHost } from './netns.ts';
+import { type EtherloomProcess, runEtherloom, startEtherloom } from './node.ts';
+import { type Runtime, thisRuntime } from './runtime.ts';
+
+/** Long enough for a slow machine that also makes an RSA key. */
+const START_TIMEOUT_MS = 30_000;
+
+export interface ServerOptions {
+  readonly runtime?: Runtime;
+  /** Address to listen on. */
+  readonly address: string;
+  /** Default 5555. */
+  readonly port?: number;
+  /** Default `lab`. */
+  readonly hub?: string;
+  /** User names and their passwords; `undefined` makes the user anonymous. */
+  readonly users: Readonly<Record<string, string | undefined>>;
+  /** TAPs of the hub: names and addresses in CIDR form. */
+  readonly taps?: Readonly<Record<string, string>>;
+  /** Further lines of the configuration, top level. */
+  readonly extra?: readonly string[];
+}
+
+/** A server that listens. */
+export class EtherloomServer {
+  readonly process: EtherloomProcess;
+  /** SHA-256 of its certificate, for `--pin`. */
+  readonly fingerprint: string;
+  readonly #launch: Launch;
+  readonly #socket: string;
+
+  private constructor(process: EtherloomProcess, fingerprint: string, socket: string, launch: Launch) {
+    this.process = process;
+    this.fingerprint = fingerprint;
+    this.#socket = socket;
+    this.#launch = launch;
+  }
+
+  static async start(host: LabHost, options: ServerOptions): Promise<EtherloomServer> {
+    const launch = await prepare(host, options.runtime);
+    const config = join(launch.directory, 'server.yaml');
+    await writeFile(config, await serverConfig(host, options, launch));
+    const process = await startEtherloom(host, ['server', '--config', config, '--json', '--log-format', 'json'], {
+      ...launch,
+      ready: /"event":"listening"/,
+    });
+    const [, fingerprint = ''] = await process.waitForLine(/"fingerprint":"([0-9a-f]{64})"/);
+    const [, socket = ''] = await process.waitForLine(/"control":"([^"]+)"/);
+    return new EtherloomServer(process, fingerprint, socket, launch);
+  }
+
+  async status(): Promise<NodeStatus> {
+    return await askStatus(this.process.host, this.#socket, this.#launch);
+  }
+
+  async stop(): Promise<number | null> {
+    return (await this.process.stop()).code;
+  }
+}
+
+export interface ClientOptions {
+  readonly runtime?: Runtime;
+  /** `host:port`. */
+  readonly server: string;
+  /** Default `lab`. */
+  readonly hub?: string;
+  readonly user: string;
+  /** Absent: anonymous. */
+  readonly password?: string;
+  /** How the server is trusted: a fingerprint, or any certificate. */
+  readonly trust: { readonly pin: string } | 'insecure';
+  readonly tap: string;
+  /** In CIDR form. */
+  readonly address?: string;
+  /** Further arguments. */
+  readonly args?: readonly string[];
+}
+
+/** A client whose session is up. */
+export class EtherloomClient {
+  readonly process: EtherloomProcess;
+  readonly #launch: Launch;
+  readonly #socket: string;
+
+  private constructor(process: EtherloomProcess, socket: string, launch: Launch) {
+    this.process = process;
+    this.#socket = socket;
+    this.#launch = launch;
+  }
+
+  static async start(host: LabHost, options: ClientOptions): Promise<EtherloomClient> {
+    const launch = await prepare(host, options.runtime);
+    const args = await connectArguments(options, launch);
+    const process = await startEtherloom(host, args, { ...launch, ready: /"event":"established"/ });
+    const [, socket = ''] = await process.waitForLine(/"control":"([^"]+)"/);
+    return new EtherloomClient(process, socket, launch);
+  }
+
+  /** Runs a client that is expected to end by itself. */
+  static async run(host: LabHost, options: ClientOptions): ReturnType<typeof runEtherloom> {
+    const launch = await prepare(host, options.runtime);
+    return await runEtherloom(host, await connectArguments(options, launch), launch);
+  }
+
+  async status(): Promise<NodeStatus> {
+    return await askStatus(this.process.host, this.#socket, this.#launch);
+  }
+
+  async stop(): Promise<number | null> {
+    return (await this.process.stop()).code;
+  }
+}
+
+interface Launch {
+  readonly runtime: Runtime;
+  readonly env: Readonly<Record<string, string>>;
+  readonly readyTimeoutMs: number;
+  /** The process's own directory: configuration, password, control socket. Gone with the lab. */
+  readonly directory: string;
+}
+
+let launches = 0;
+
+async function prepare(host: LabHost, runtime: Runtime = thisRuntime): Promise<Launch> {
+  const directory = join(host.lab.tempDir, `etherloom-${launches++}`);
+  await mkdir(directory, { mode: 0o700 });
+  const env = { XDG_RUNTIME_DIR: directory, XDG_STATE_HOME: directory };
+  return { runtime, env, readyTimeoutMs: START_TIMEOUT_MS, directory };
+}
+
+async function passwordFile(launch: Launch, name: string, password: string): Promise<string> {
+  const file = join(launch.directory, name);
+  await writeFile(file, `${password}\n`, { mode: 0o600 });
+  return file;
+}
+
+async function connectArguments(options: ClientOptions, launch: Launch): Promise<string[]> {
+  const { server, hub = 'lab', user, password, trust, tap, address, args = [] } = options;
+  return [
+    ...['connect', server, '--hub', hub, '--user', user, '--tap', tap, '--json', '--log-format', 'json'],
+    ...(password === undefined ? [] : ['--password-file', await passwordFile(launch, 'password', password)]),
+    ...(trust === 'insecure' ? ['--insecure'] : ['--pin', trust.pin]),
+    ...(address === undefined ? [] : ['--address', address]),
+    ...args,
+  ];
+}
+
+async function serverConfig(host: LabHost, options: ServerOptions, launch: Launch): Promise<string> {
+  const { address, port = 5555, hub = 'lab', users, taps = {}, extra = [] } = options;
+  const lines: string[] = [];
+  for (const [user, password] of Object.entries(users)) {
+    const entry =
+      password === undefined ? 'anonymous: true' : `passwordHash: "${await hash(host, user, password, launch)}"`;
+    lines.push(`      ${user}: { ${entry} }`);
+  }
+  const ports = Object.entries(taps).map(([name, cidr]) => `{ name: ${name}, address: ${cidr} }`);
+  return [
+    `listen: [{ host: ${address}, port: ${port} }]`,
+    'tls: { certificate: server.crt, key: server.key }',
+    'hubs:',
+    `  ${hub}:`,
+    '    users:',
+    ...lines,
+    `    taps: [${ports.join(', ')}]`,
+    ...extra,
+    '',
+  ].join('\n');
+}
+
+async function hash(host: LabHost, user: string, password: string, launch: Launch): Promise<string> {
+  const file = await passwordFile(launch, `password-${user}`, password);
+  const { stdout, stderr, code } = await runEtherloom(host, ['hash-password', user, '--password-file', file], launch);
+  if (code !== 0) throw new Error(`etherloom hash-password ended with ${code}: ${stderr}`);
+  return stdout.trim();
+}
+
+async function askStatus(host: LabHost, socket: string, launch: Launch): Promise<NodeStatus> {
+  const { stdout, stderr, code } = await runEtherloom(host, ['status', '--json', '--socket', socket], launch);
+  if (code !== 0) throw new Error(`etherloom status ended with ${code}: ${stderr}`);
+  return JSON.parse(stdout) as NodeStatus;
+}

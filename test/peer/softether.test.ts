@@ -1,0 +1,143 @@
+/** Real SoftEther programs against ours, both ways round, on both runtimes. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EtherloomClient, EtherloomServer } from '../../lab/etherloom.ts';
+import { Lab, type LabHost } from '../../lab/netns.ts';
+import { ping, waitForPing } from '../../lab/ping.ts';
+import { SoftEtherClient, SoftEtherLoginError, SoftEtherServer } from '../../lab/softether.ts';
+import { measureTraffic, startTraffic } from '../../lab/tools.ts';
+
+const MEGABYTES = 100;
+const ONE_SECOND = 1_000;
+
+let lab: Lab;
+let [server, a, b]: LabHost[] = [];
+
+beforeEach(async () => {
+  lab = await Lab.create();
+  const lan = await lab.addSwitch('lan');
+  [server, a, b] = [await lab.addHost('server'), await lab.addHost('a'), await lab.addHost('b')];
+  await lab.connect(server, lan, { address: '10.77.0.1/24' });
+  await lab.connect(a, lan, { address: '10.77.0.2/24' });
+  await lab.connect(b, lan, { address: '10.77.0.3/24' });
+});
+
+afterEach(async () => {
+  await lab.close();
+});
+
+/** Pings of three sizes: small, the largest that fits in a frame, and one that has to be fragmented. */
+async function expectPings(from: LabHost, target: string): Promise<void> {
+  await waitForPing(from, { target }, 20 * ONE_SECOND);
+  for (const size of [56, 1472, 1473]) {
+    const echo = await ping(from, { target, size, count: 3, intervalMs: 50 });
+    expect(echo, echo.output).toMatchObject({ sent: 3, received: 3, method: 'icmp' });
+  }
+}
+
+/** A transfer whose content is compared. */
+async function expectTransfer(from: LabHost, to: LabHost, host: string, megabytes = MEGABYTES): Promise<void> {
+  const traffic = await startTraffic(to);
+  const bytes = megabytes * 1e6;
+  const result = await measureTraffic(from, { host, bytes, checksum: true, timeoutMs: 120 * ONE_SECOND });
+  expect(result).toMatchObject({ bytes, checksum: 'match' });
+  await traffic.stop();
+}
+
+describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
+  test("SoftEther's client reaches our client and our server's TAP", { timeout: 240 * ONE_SECOND }, async () => {
+    const ours = await EtherloomServer.start(server!, {
+      runtime,
+      address: '10.77.0.1',
+      users: { alice: 'alicepw', guest: undefined },
+      taps: { elsrv0: '10.90.0.1/24' },
+    });
+    await EtherloomClient.start(b!, {
+      runtime,
+      server: '10.77.0.1:5555',
+      user: 'guest',
+      trust: { pin: ours.fingerprint },
+      tap: 'el0',
+      address: '10.90.0.3/24',
+    });
+    const theirs = await SoftEtherClient.start(a!);
+    const account = { server: '10.77.0.1:5555', hub: 'lab' };
+
+    await theirs.createAccount({ ...account, name: 'wrong', user: 'alice', auth: { password: 'guess' } });
+    const refusal = await theirs.connect('wrong').catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(SoftEtherLoginError);
+    expect((refusal as SoftEtherLoginError).code).toBe(9);
+
+    await theirs.createAccount({ ...account, user: 'alice', auth: { password: 'alicepw' } });
+    await theirs.connect();
+    await theirs.setAddress('10.90.0.2/24');
+    await expectPings(a!, '10.90.0.3');
+    await expectPings(a!, '10.90.0.1');
+    await expectTransfer(a!, b!, '10.90.0.3');
+    await expectTransfer(b!, a!, '10.90.0.2');
+    await expectTransfer(a!, server!, '10.90.0.1', 20);
+    // QoS is on by default, and asks for a second connection (control-plane.md, §13.13).
+    expect(await theirs.status()).toMatchObject({ connected: true, encrypted: true, tcpConnections: 2, qos: true });
+
+    const { hubs } = await ours.status();
+    const session = hubs[0]?.sessions.find(({ user }) => user === 'alice');
+    expect(session?.connections).toHaveLength(2);
+    expect(session?.connections?.[0]?.protocol).toMatch(/^TLSv1\.[23]$/);
+    expect(session?.received.bytes).toBeGreaterThan(MEGABYTES * 1e6);
+
+    await theirs.disconnect();
+    await theirs.createAccount({ ...account, name: 'anonymous', user: 'guest' });
+    await theirs.connect('anonymous');
+    await expectPings(a!, '10.90.0.3');
+    expect(await ours.stop()).toBe(0);
+  });
+
+  test("our client reaches SoftEther's client through SoftEther's server", { timeout: 240 * ONE_SECOND }, async () => {
+    const theirs = await SoftEtherServer.start(server!, {
+      hubs: [{ name: 'LAB', users: [{ name: 'alice', auth: { password: 'alicepw' } }, { name: 'guest' }] }],
+    });
+    const peer = await SoftEtherClient.start(b!);
+    await peer.createAccount({ server: '10.77.0.1:443', hub: 'LAB', user: 'guest' });
+    await peer.connect();
+    await peer.setAddress('10.90.0.3/24');
+
+    const wanted = { runtime, server: '10.77.0.1:443', hub: 'LAB', user: 'alice', tap: 'el0' } as const;
+    const wrong = await EtherloomClient.run(a!, { ...wanted, password: 'guess', trust: 'insecure' });
+    expect(wrong).toMatchObject({ code: 6 });
+    const nowhere = await EtherloomClient.run(a!, { ...wanted, hub: 'NONE', password: 'alicepw', trust: 'insecure' });
+    expect(nowhere).toMatchObject({ code: 6 });
+
+    const pin = await fingerprintOf(a!, '10.77.0.1:443');
+    const changed = `${pin.startsWith('0') ? '1' : '0'}${pin.slice(1)}`;
+    const distrust = await EtherloomClient.run(a!, { ...wanted, password: 'alicepw', trust: { pin: changed } });
+    expect(distrust).toMatchObject({ code: 7 });
+    expect(`${distrust.stdout}${distrust.stderr}`).toContain(pin);
+
+    const trust = { pin } as const;
+    const ours = await EtherloomClient.start(a!, { ...wanted, password: 'alicepw', trust, address: '10.90.0.2/24' });
+    await expectPings(a!, '10.90.0.3');
+    await expectTransfer(a!, b!, '10.90.0.3');
+    await expectTransfer(b!, a!, '10.90.0.2');
+    expect((await theirs.sessions('LAB')).map(({ user }) => user).sort()).toEqual(['alice', 'guest']);
+    expect(await ours.stop()).toBe(0);
+
+    const plain = await EtherloomClient.start(a!, {
+      ...wanted,
+      password: 'alicepw',
+      trust,
+      address: '10.90.0.2/24',
+      args: ['--plain-password'],
+    });
+    await expectPings(a!, '10.90.0.3');
+    await plain.stop();
+    const anonymous = await EtherloomClient.start(a!, { ...wanted, user: 'guest', trust, address: '10.90.0.2/24' });
+    await expectPings(a!, '10.90.0.3');
+    await anonymous.stop();
+  });
+});
+
+/** SHA-256 of a server's certificate, as an independent TLS stack sees it. */
+async function fingerprintOf(from: LabHost, server: string): Promise<string> {
+  const script = `openssl s_client -connect ${server} </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256`;
+  const { stdout } = await from.run(['sh', '-c', script]);
+  return stdout.replace(/^.*=/, '').replaceAll(':', '').trim().toLowerCase();
+}
