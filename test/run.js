@@ -25,7 +25,7 @@ const SUITES = [
   { title: 'simulator on the scalar core, Bun', runtime: 'bun', paths: ['test/sim'], env: { CORE: 'scalar' } },
   { title: 'host, Node', runtime: 'node', paths: ['test/hosts'], needs: 'lab' },
   { title: 'host, Bun', runtime: 'bun', paths: ['test/hosts'], needs: 'lab' },
-  { title: 'network namespaces', runtime: 'node', paths: ['test/lab'], needs: 'lab' },
+  { title: 'network namespaces', runtime: 'node', paths: ['test/lab/'], needs: 'lab' },
   { title: 'SoftEther peers', runtime: 'node', paths: ['test/peer', 'test/lab-tools'], needs: 'softether' },
 ];
 

@@ -1,4 +1,4 @@
-import type { Host } from '../../hosts/shared/host.ts';
+import type { Host } from '../../engine/host.ts';
 
 /** Whether these tests run in Bun (`npx bun --bun vitest run`) or in Node (`npx vitest run`). */
 export const isBun = 'Bun' in globalThis;
