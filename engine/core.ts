@@ -257,6 +257,8 @@ export class Core {
 
   /** Copies received bytes into the core: the one copy that they ever see on this side. */
   push(connection: number, bytes: Uint8Array): void {
+    // Nothing to say, and in a full table no place to say it.
+    if (bytes.length === 0) return;
     if (bytes.length > this.inboxRoom) {
       throw new RangeError(`core.push: bytes: at most ${this.inboxRoom} fit in the inbox, got ${bytes.length}`);
     }

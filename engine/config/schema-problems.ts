@@ -1,6 +1,6 @@
 /** What the schema found, as problems with a place and words for a person. */
 
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ConfigDocument } from './document.ts';
 import { type ConfigProblem, formatPath } from './problem.ts';
 import { suggest } from './suggest.ts';
@@ -49,8 +49,12 @@ function describe(found: unknown, secret: boolean): string {
   return `found ${JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)}; `;
 }
 
-/** Among the users everything but `anonymous` may be a password or its hash, also what stands there by mistake. */
+/**
+ * Among the users everything but `anonymous` may be a password or its hash, also what stands there by mistake. And a
+ * file that is one text is no configuration at all, but maybe a key.
+ */
 function isSecret(path: Path): boolean {
+  if (path.length === 0) return true;
   return path.length >= 3 && path[0] === 'hubs' && path[2] === 'users' && path[4] !== 'anonymous';
 }
 

@@ -1,6 +1,6 @@
 /** The shape of the server's configuration file. Every scalar arrives as text; each is read by its rule. */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { hostName, interfaceAddress, listenPort } from './address.ts';
 import { hubName, tapName, userName } from './names.ts';
 import { passwordHash } from './password-hash.ts';

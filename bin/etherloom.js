@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+// Finds out which runtime this is and hands its host to the command line. Plain JavaScript, so that it can say what
+// to do before anything has been built.
+// @ts-check
+import { existsSync, readFileSync } from 'node:fs';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../', import.meta.url);
+const bun = process.versions.bun;
+
+if (!existsSync(new URL('dist/cli/main.js', root))) {
+  console.error(`error: Etherloom has not been built: run \`npm run build\` in ${fileURLToPath(root)}`);
+  process.exit(1);
+}
+
+const { main } = await import('../dist/cli/main.js');
+const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+const runtime = bun === undefined ? { name: 'node', version: process.versions.node } : { name: 'bun', version: bun };
+
+const code = await main(process.argv.slice(2), { version, runtime, load });
+// Everything has been closed and written; a handle that a library forgot must not keep the process.
+process.exit(code);
+
+/** What a command that does more than print help needs: the host, the core's SHA-0 and the engine. */
+async function load() {
+  const [{ createHost }, { Core, CLIENT_SIZES }, { startServer }, { startClient }] = await Promise.all([
+    bun === undefined ? import('../dist/hosts/node/main.js') : import('../dist/hosts/bun/main.js'),
+    import('../dist/engine/core.js'),
+    import('../dist/engine/server/server.js'),
+    import('../dist/engine/client/client.js'),
+  ]);
+  const host = await createHost();
+  /** @param {Uint8Array} bytes */
+  const sha0 = (bytes) => new Core(host.coreBinary, { sizes: CLIENT_SIZES, random: host.random }).sha0(bytes);
+  return { host, sha0, startServer, startClient };
+}

@@ -1,0 +1,70 @@
+/** The process as the commands see it; the tests bring one of their own. */
+
+import * as os from 'node:os';
+import process from 'node:process';
+
+export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+export interface Io {
+  readonly stdin: Input;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: string;
+  readonly pid: number;
+  readonly uid: number;
+  readonly homeDirectory: string;
+  readonly temporaryDirectory: string;
+  readonly hostName: string;
+  /** Calls `call` for every signal that asks for an end; returns a function that stops that. */
+  onSignal(call: (name: SignalName) => void): () => void;
+  /** Ends the process at once. */
+  exit(code: number): void;
+}
+
+export type Input = NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
+export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+
+export function processIo(): Io {
+  for (const stream of [process.stdout, process.stderr]) {
+    // The reader of a pipe may leave at any time (EPIPE). A tunnel goes on without it, and there is nobody left to tell.
+    stream.on('error', () => {});
+  }
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    platform: process.platform,
+    pid: process.pid,
+    uid: process.getuid?.() ?? -1,
+    homeDirectory: os.homedir(),
+    temporaryDirectory: os.tmpdir(),
+    hostName: os.hostname(),
+    onSignal(call) {
+      const names: readonly SignalName[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+      const handlers = names.map((name) => [name, () => call(name)] as const);
+      for (const [name, handler] of handlers) process.on(name, handler);
+      return () => {
+        for (const [name, handler] of handlers) process.removeListener(name, handler);
+      };
+    },
+    exit: (code) => process.exit(code),
+  };
+}
+
+export function printLine(output: Output, line: string): void {
+  output.write(`${line}\n`);
+}
+
+/** Waits until what was written has left the process; a reader who is gone ends the wait too. */
+export async function flush(output: Output): Promise<void> {
+  await new Promise<void>((resolve) => {
+    // A reader that is alive and does not read must not hold the process for ever.
+    const timer = setTimeout(resolve, 2000);
+    output.write('', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

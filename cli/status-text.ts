@@ -1,0 +1,135 @@
+/** A node's status for people. */
+
+import type { ConnectionStatus, HubStatus, NodeStatus, PortStatus, TrafficStatus } from '../engine/admin/status.ts';
+import { formatBytes, formatCount, formatDuration, printable, table } from './text.ts';
+
+export function formatStatus(status: NodeStatus, nowMs: number): string {
+  return [...headLines(status, nowMs), ...status.hubs.flatMap((hub) => ['', ...hubLines(hub, nowMs)])].join('\n');
+}
+
+function headLines(status: NodeStatus, nowMs: number): string[] {
+  const { core, client, runtime } = status;
+  const rows: [string, string][] = [
+    ['version', `${status.version} on ${runtime.name} ${runtime.version}`],
+    ['process', `${status.pid}, running for ${age(status.since, nowMs)}`],
+    ...status.listeners.map((listener, index): [string, string] => [index === 0 ? 'listening on' : '', listener]),
+    ...(client === undefined ? [] : clientRows(client)),
+    [
+      'core',
+      `${core.build}; ${formatCount(core.frames)} frames in ${formatCount(core.calls)} calls; ` +
+        `${formatCount(core.buffersUsed)} of ${formatCount(core.buffersTotal)} buffers in use`,
+    ],
+  ];
+  return [`Etherloom ${status.role}`, ...fields(rows)];
+}
+
+function clientRows(client: NonNullable<NodeStatus['client']>): [string, string][] {
+  const { state, server, hub, user, lastError, attempts } = client;
+  return [
+    [
+      'state',
+      attempts > 0
+        ? `${state}, ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} since the session was up`
+        : state,
+    ],
+    ['server', printable(server)],
+    ['hub', `${printable(hub)} as ${printable(user)}`],
+    ...(lastError === undefined ? [] : [['last error', printable(lastError)] as [string, string]]),
+  ];
+}
+
+function hubLines(hub: HubStatus, nowMs: number): string[] {
+  const { sessions, taps } = hub;
+  const count = (ports: readonly unknown[], name: string) => `${ports.length} ${name}${ports.length === 1 ? '' : 's'}`;
+  const lines = [
+    `Hub ${printable(hub.name)}: ${count(sessions, 'session')}, ${count(taps, 'TAP')}, ${formatCount(hub.fdb)} ${hub.fdb === 1 ? 'address' : 'addresses'} in the forwarding table`,
+  ];
+  if (sessions.length > 0) {
+    lines.push(
+      ...indent(
+        table(
+          ['SESSION', 'USER', 'PEER', 'CONNECTIONS', 'CIPHER', 'SINCE', 'IN', 'OUT', 'DROPPED'],
+          sessions.map((session) => sessionRow(session, nowMs)),
+          [3],
+        ),
+      ),
+    );
+  }
+  if (taps.length > 0) {
+    lines.push(
+      ...indent(
+        table(
+          ['TAP', 'SINCE', 'IN', 'OUT', 'DROPPED'],
+          taps.map((tap) => [
+            printable(tap.name),
+            age(tap.since, nowMs),
+            traffic(tap.received),
+            traffic(tap.sent),
+            drops(tap),
+          ]),
+        ),
+      ),
+    );
+  }
+  // One connection is in its session's row already.
+  for (const session of sessions.filter(({ connections }) => (connections?.length ?? 0) > 1)) {
+    lines.push(`  Connections of ${printable(session.name)}`);
+    lines.push(
+      ...indent(
+        table(
+          ['PEER', 'PROTOCOL', 'CIPHER', 'SINCE'],
+          session.connections!.map((one) => [
+            printable(one.peer),
+            printable(one.protocol),
+            printable(one.cipher),
+            age(one.since, nowMs),
+          ]),
+        ),
+        4,
+      ),
+    );
+  }
+  return lines;
+}
+
+function sessionRow(session: PortStatus, nowMs: number): string[] {
+  const connections = session.connections ?? [];
+  return [
+    printable(session.name),
+    printable(session.user ?? ''),
+    printable(session.peer ?? ''),
+    String(connections.length),
+    ciphers(connections),
+    age(session.since, nowMs),
+    traffic(session.received),
+    traffic(session.sent),
+    drops(session),
+  ];
+}
+
+function ciphers(connections: readonly ConnectionStatus[]): string {
+  return [...new Set(connections.map(({ protocol, cipher }) => printable(`${protocol} ${cipher}`)))].join(', ') || '-';
+}
+
+function traffic({ frames, bytes }: TrafficStatus): string {
+  return `${formatCount(frames)} ${frames === 1 ? 'frame' : 'frames'}, ${formatBytes(bytes)}`;
+}
+
+function drops({ drops: causes }: PortStatus): string {
+  const text = Object.entries(causes).map(([cause, count]) => `${printable(cause)} ${formatCount(count)}`);
+  return text.join(', ') || '-';
+}
+
+function age(since: string, nowMs: number): string {
+  const start = Date.parse(since);
+  return Number.isNaN(start) ? '?' : formatDuration(nowMs - start);
+}
+
+function fields(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
+}
+
+function indent(lines: readonly string[], by = 2): string[] {
+  return lines.map((line) => ' '.repeat(by) + line);
+}

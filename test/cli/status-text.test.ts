@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { formatStatus } from '../../cli/status-text.ts';
+import { formatBytes, formatCount, formatDuration, printable, table } from '../../cli/text.ts';
+import { sampleStatus } from './support.ts';
+
+const NOW = Date.parse('2026-01-02T03:04:05.000Z');
+
+test('a server', () => {
+  expect(formatStatus({ ...sampleStatus('server'), pid: 4711 }, NOW)).toBe(
+    `Etherloom server
+  version       1.2.3 on test 1
+  process       4711, running for 1 d 3 h
+  listening on  0.0.0.0:443
+                [::]:5555
+  core          simd; 1,234,567 frames in 1,000 calls; 3 of 4,096 buffers in use
+
+Hub lab: 1 session, 1 TAP, 12 addresses in the forwarding table
+  SESSION      USER   PEER             CONNECTIONS  CIPHER                                                               SINCE    IN                         OUT              DROPPED
+  SID-ALICE-1  alice  192.0.2.7:50000            2  TLSv1.3 TLS_AES_256_GCM_SHA384, TLSv1.2 ECDHE-RSA-AES256-GCM-SHA384  1 d 3 h  1,234,567 frames, 1.5 GiB  5 frames, 320 B  queueFull 1,200, storm 3
+  TAP     SINCE    IN             OUT               DROPPED
+  elsrv0  1 d 3 h  0 frames, 0 B  1 frame, 2.0 KiB  -
+  Connections of SID-ALICE-1
+    PEER             PROTOCOL  CIPHER                       SINCE
+    192.0.2.7:50000  TLSv1.3   TLS_AES_256_GCM_SHA384       1 d 3 h
+    192.0.2.7:50001  TLSv1.2   ECDHE-RSA-AES256-GCM-SHA384  1 d 3 h`,
+  );
+});
+
+test('a client', () => {
+  const lines = formatStatus(sampleStatus('client'), NOW).split('\n').slice(0, 8);
+  expect(lines.map((line) => line.replace(/process .*/, 'process'))).toEqual([
+    'Etherloom client',
+    '  version     1.2.3 on test 1',
+    '  process',
+    '  state       waiting, 2 attempts since the session was up',
+    '  server      vpn.example:443',
+    '  hub         lab as alice',
+    '  last error  gone',
+    '  core        simd; 1,234,567 frames in 1,000 calls; 3 of 4,096 buffers in use',
+  ]);
+});
+
+test('names of peers cannot steer the terminal', () => {
+  const status = sampleStatus('server');
+  const text = formatStatus({ ...status, hubs: [{ ...status.hubs[0]!, name: 'a\u001b]0;x\u0007' }] }, NOW);
+  expect(text).not.toContain('\u001b');
+  expect(printable('a\nb\u202ec')).toBe('a\ufffdb\ufffdc');
+});
+
+test('units', () => {
+  expect([0, 1023, 1024, 1048570, 1048576, 5e15].map(formatBytes)).toEqual([
+    '0 B',
+    '1023 B',
+    '1.0 KiB',
+    '1.0 MiB',
+    '1.0 MiB',
+    '4.4 PiB',
+  ]);
+  expect([0, 999, 1000, 1234567].map(formatCount)).toEqual(['0', '999', '1,000', '1,234,567']);
+  expect([-5, 999, 61_000, 3_600_000, 90_061_000].map(formatDuration)).toEqual([
+    '0 s',
+    '0 s',
+    '1 min 1 s',
+    '1 h',
+    '1 d 1 h',
+  ]);
+  expect(
+    table(
+      ['A', 'BB'],
+      [
+        ['ccc', '1'],
+        ['d', '22'],
+      ],
+      [1],
+    ),
+  ).toEqual(['A    BB', 'ccc   1', 'd    22']);
+});
