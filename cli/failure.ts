@@ -41,13 +41,10 @@ export function failureJson(failure: Failure): string {
   });
 }
 
-/**
- * A `HostError` that a start of the server rejected with; undefined when it is something else. Its message says what
- * to do already. The code alone does not tell a port from a TAP: both know EACCES and EADDRNOTAVAIL.
- */
+/** A `HostError` that a start of the server rejected with; undefined when it is something else. */
 export function failureOfHost(thrown: unknown): Failure | undefined {
-  const { code, message } = (thrown ?? {}) as Partial<HostError>;
-  if (typeof code !== 'string' || typeof message !== 'string') return undefined;
-  if (/\bTAP\b|\/dev\/net\/tun/.test(message)) return new Failure('tap', message);
-  return /\blisten/i.test(message) ? new Failure('listen', message) : undefined;
+  const { doing, message } = (thrown ?? {}) as Partial<HostError>;
+  if (typeof message !== 'string' || (doing !== 'tap' && doing !== 'listen')) return undefined;
+  // Its message says what to do already.
+  return new Failure(doing, message);
 }

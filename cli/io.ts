@@ -54,17 +54,28 @@ export function processIo(): Io {
 }
 
 export function printLine(output: Output, line: string): void {
-  output.write(`${line}\n`);
+  print(output, `${line}\n`);
 }
 
-/** Waits until what was written has left the process; a reader who is gone ends the wait too. */
-export async function flush(output: Output): Promise<void> {
-  await new Promise<void>((resolve) => {
-    // A reader that is alive and does not read must not hold the process for ever.
-    const timer = setTimeout(resolve, 2000);
-    output.write('', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+export function print(output: Output, text: string): void {
+  written.set(output, new Promise((resolve) => output.write(text, () => resolve())));
 }
+
+/** Waits until what was printed has left the process; a reader who is gone ends the wait too. */
+export async function flush(output: Output): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  // A reader that is alive and does not read must not hold the process for ever.
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, FLUSH_MS);
+  });
+  await Promise.race([written.get(output), patience]);
+  clearTimeout(timer);
+}
+
+const FLUSH_MS = 2_000;
+
+/**
+ * The end of the last write, and with it of all before. An empty write would tell the same on Node; on Bun its callback
+ * does not wait for what was written before it.
+ */
+const written = new WeakMap<Output, Promise<void>>();

@@ -8,7 +8,7 @@ import { defineStatus } from './commands/status.ts';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
 import { helpTail } from './help.ts';
-import { printLine } from './io.ts';
+import { print, printLine } from './io.ts';
 
 export function createProgram(context: Context): Command {
   const { environment, io } = context;
@@ -16,8 +16,8 @@ export function createProgram(context: Context): Command {
     .description('Ethernet between machines through TCP port 443: a SoftEther-compatible VPN server and client')
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => io.stdout.write(text),
-      writeErr: (text) => io.stderr.write(text),
+      writeOut: (text) => print(io.stdout, text),
+      writeErr: (text) => print(io.stderr, text),
       // Errors are printed in one place, cli/main.ts.
       outputError: () => {},
       getOutHelpWidth: () => io.stdout.columns ?? 100,

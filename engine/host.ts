@@ -59,6 +59,8 @@ export interface ChannelHandler {
 
 /** An operation of the host that failed, in words for a person. */
 export interface HostError {
+  /** What was being done. */
+  readonly doing: 'listen' | 'connect' | 'tap' | 'load';
   /** The system's name of the error where there is one, such as `ECONNREFUSED`; otherwise a word of ours. */
   readonly code: string;
   /** What was tried, on what, and what went wrong. */

@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import type { ExitName } from '../exit-codes.ts';
 import { Failure } from '../failure.ts';
 import { readBounded } from '../files.ts';
+import { print } from '../io.ts';
 import { knownServers, knownServersFile } from '../known-servers.ts';
 import { createLog } from '../log.ts';
 import { openControl } from '../node-control.ts';
@@ -33,7 +34,7 @@ export async function runConnect(
       level: flags.logLevel ?? 'info',
       format: flags.logFormat ?? 'text',
       color: io.stderr.isTTY === true,
-      write: (text) => io.stderr.write(text),
+      write: (text) => print(io.stderr, text),
     });
     const warn = (message: string) => log('warn', message);
     const terminal = createTerminal(io);

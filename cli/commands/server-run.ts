@@ -10,7 +10,7 @@ import { ensureCertificate, type ServerCertificate } from '../certificate.ts';
 import type { Context } from '../context.ts';
 import { Failure, failureOfHost } from '../failure.ts';
 import { readBounded } from '../files.ts';
-import { printLine } from '../io.ts';
+import { print, printLine } from '../io.ts';
 import { createLog } from '../log.ts';
 import { openControl } from '../node-control.ts';
 import { requireTaps } from '../platform.ts';
@@ -28,7 +28,7 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
       level: flags.logLevel ?? config.log.level ?? 'info',
       format: flags.logFormat ?? config.log.format ?? 'text',
       color: io.stderr.isTTY === true,
-      write: (text) => io.stderr.write(text),
+      write: (text) => print(io.stderr, text),
     });
     if (config.hubs.some(({ taps }) => taps.length > 0)) requireTaps(io, 'the configuration names TAPs');
     const certificate = await prepareCertificate(config, path.dirname(file), io.hostName, log);

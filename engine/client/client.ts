@@ -172,7 +172,9 @@ class Client implements RunningClient, Timed {
     this.#outgoing = undefined;
     if (failure.kind === 'stale') return this.#connect();
     if (failure.kind === 'untrusted') return this.#end({ kind: 'untrusted', message: failure.message });
-    if (failure.kind === 'refused' && failure.permanent) return this.#end(failure);
+    if (failure.kind === 'refused' && failure.permanent) {
+      return this.#end({ kind: 'refused', message: failure.message, code: failure.code });
+    }
     this.#retry(failure.message);
   }
 

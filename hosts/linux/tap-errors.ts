@@ -24,5 +24,5 @@ const ADVICE: Readonly<Record<string, string>> = {
 export function tapFailure(name: string, action: string, errno: number): HostFailure {
   const code = errnoName(errno);
   const advice = ADVICE[code] ?? 'the kernel refused';
-  return new HostFailure(code, `TAP device "${name}": cannot ${action}: ${advice} (${code}).`);
+  return new HostFailure('tap', code, `TAP device "${name}": cannot ${action}: ${advice} (${code}).`);
 }

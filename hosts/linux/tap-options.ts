@@ -20,7 +20,7 @@ export interface CheckedTapOptions {
 }
 
 function invalid(name: string, problem: string): HostFailure {
-  return new HostFailure('EINVAL', `TAP device "${name}": cannot create it: ${problem} (EINVAL).`);
+  return new HostFailure('tap', 'EINVAL', `TAP device "${name}": cannot create it: ${problem} (EINVAL).`);
 }
 
 /** Throws a `HostError` that names the option, what was expected and what came. */

@@ -202,7 +202,7 @@ export function createTaps(load: () => { libc: Libc; poller: Poller }): Taps {
       const { name } = checked;
       if (process.platform !== 'linux') {
         const message = `TAP device "${name}": cannot create it: TAP devices need Linux, and this is ${process.platform}.`;
-        throw new HostFailure('ENOSYS', message);
+        throw new HostFailure('tap', 'ENOSYS', message);
       }
       loaded ??= load();
       const { libc, poller } = loaded;

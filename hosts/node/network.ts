@@ -203,7 +203,7 @@ function connect(options: ConnectOptions, handler: ChannelHandler): Channel {
   socket.setNoDelay(true);
   const lastError = wire(socket, channel, handler);
   const timer = setTimeout(
-    () => socket.destroy(new HostFailure('ETIMEDOUT', `no TLS connection within ${timeoutMs} ms`)),
+    () => socket.destroy(new HostFailure('connect', 'ETIMEDOUT', `no TLS connection within ${timeoutMs} ms`)),
     timeoutMs,
   );
   socket.once('secureConnect', () => {

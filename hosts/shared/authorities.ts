@@ -10,13 +10,13 @@ const PEM = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUS
 export function checkAuthorities(pem: string): void {
   const certificates = pem.match(PEM) ?? [];
   if (certificates.length === 0) {
-    throw new HostFailure('ERR_BAD_CA', 'what was given as trusted CAs holds no certificate in PEM');
+    throw new HostFailure('connect', 'ERR_BAD_CA', 'what was given as trusted CAs holds no certificate in PEM');
   }
   certificates.forEach((certificate, index) => {
     try {
       new X509Certificate(certificate);
     } catch {
-      throw new HostFailure('ERR_BAD_CA', `of the trusted CAs number ${index + 1} is not a certificate`);
+      throw new HostFailure('connect', 'ERR_BAD_CA', `of the trusted CAs number ${index + 1} is not a certificate`);
     }
   });
 }

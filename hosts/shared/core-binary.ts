@@ -8,7 +8,7 @@ export const coreBinary: CoreBinary = (build) => {
   const places = ['../../../build/', '../../build/'].map((folder) => new URL(folder + name, import.meta.url));
   const file = places.find((place) => existsSync(place));
   if (file === undefined) {
-    throw new HostFailure('ENOENT', `the core ${name} has not been built: run \`npm run build\``);
+    throw new HostFailure('load', 'ENOENT', `the core ${name} has not been built: run \`npm run build\``);
   }
   return readFileSync(file);
 };

@@ -51,14 +51,14 @@ function cause(error: unknown): { code: string; message: string } {
 export function connectFailure(host: string, port: number, error: unknown): HostFailure {
   const { code, message } = cause(error);
   const reason = CONNECT[code] ?? message;
-  return new HostFailure(code, `Cannot connect to ${endpoint(host, port)}: ${reason} (${code}).`);
+  return new HostFailure('connect', code, `Cannot connect to ${endpoint(host, port)}: ${reason} (${code}).`);
 }
 
 /** A connection that was made and then lost. */
 export function lossFailure(host: string, port: number, error: unknown): HostFailure {
   const { code, message } = cause(error);
   const reason = code === 'EPROTO' || !CONNECT[code] || CONNECT[code] === NO_TLS ? message : CONNECT[code];
-  return new HostFailure(code, `The connection with ${endpoint(host, port)} was lost: ${reason} (${code}).`);
+  return new HostFailure('connect', code, `The connection with ${endpoint(host, port)} was lost: ${reason} (${code}).`);
 }
 
 /** A port that could not be opened. */
@@ -68,5 +68,5 @@ export function listenFailure(host: string, port: number, error: unknown): HostF
   const reason = code.startsWith('ERR_OSSL')
     ? `the certificate or the key cannot be used: ${message}`
     : (LISTEN[code] ?? message);
-  return new HostFailure(code, `Cannot listen on ${endpoint(host, port)}: ${reason} (${code}).`);
+  return new HostFailure('listen', code, `Cannot listen on ${endpoint(host, port)}: ${reason} (${code}).`);
 }

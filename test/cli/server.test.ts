@@ -156,12 +156,19 @@ describe('a server that cannot start', () => {
 
   test.each([
     [
-      { code: 'EADDRINUSE', message: 'Cannot listen on 127.0.0.1:5555: another program listens there (EADDRINUSE).' },
+      {
+        doing: 'listen',
+        code: 'EADDRINUSE',
+        message: 'Cannot listen on 127.0.0.1:5555: another program listens there (EADDRINUSE).',
+      },
       4,
     ],
-    [{ code: 'EACCES', message: 'Cannot listen on 127.0.0.1:443: permission denied (EACCES).' }, 4],
-    [{ code: 'EPERM', message: 'TAP device "elsrv0": cannot create it: this needs root (EPERM).' }, 5],
-    [{ code: 'EADDRNOTAVAIL', message: 'TAP device "elsrv0": cannot set its address (EADDRNOTAVAIL).' }, 5],
+    [{ doing: 'listen', code: 'EACCES', message: 'Cannot listen on 127.0.0.1:443: permission denied (EACCES).' }, 4],
+    [{ doing: 'tap', code: 'EPERM', message: 'TAP device "elsrv0": cannot create it: this needs root (EPERM).' }, 5],
+    [
+      { doing: 'tap', code: 'EADDRNOTAVAIL', message: 'TAP device "elsrv0": cannot set its address (EADDRNOTAVAIL).' },
+      5,
+    ],
   ])('because of %j', async (error, code) => {
     const { file, io } = await setUp();
     const startServer = () => Promise.reject(error);

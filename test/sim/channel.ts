@@ -110,7 +110,7 @@ export class SimChannel implements Channel {
   abort(): void {
     if (this.#closed) return;
     this.#world.after(this.#link.latencyMs, () =>
-      this.#peer.finish({ code: 'ECONNRESET', message: 'the connection was reset' }),
+      this.#peer.finish({ doing: 'connect', code: 'ECONNRESET', message: 'the connection was reset' }),
     );
     this.finish(undefined);
   }

@@ -137,7 +137,8 @@ export class SimHost implements Host {
     this.network = {
       listen: async (options: ListenOptions, accept: Accept): Promise<Listener> => {
         const key = `${address}:${options.port}`;
-        if (net.listeners.has(key)) throw { code: 'EADDRINUSE', message: `port ${options.port} is taken` };
+        if (net.listeners.has(key))
+          throw { doing: 'listen', code: 'EADDRINUSE', message: `port ${options.port} is taken` };
         net.listeners.set(key, accept);
         return {
           local: { address, port: options.port },
@@ -154,7 +155,7 @@ export class SimHost implements Host {
         world.after(net.link.latencyMs, () => {
           const accept = net.down ? undefined : net.listeners.get(`${options.host}:${options.port}`);
           if (accept === undefined)
-            return client.finish({ code: 'ECONNREFUSED', message: 'the connection was refused' });
+            return client.finish({ doing: 'connect', code: 'ECONNREFUSED', message: 'the connection was refused' });
           net.connections.push({ client, server });
           server.handler = accept(server);
           server.open();

@@ -73,7 +73,7 @@ describe('login', () => {
     const lab = new SimLab();
     await lab.serve();
     const client = lab.connect();
-    client.host.tapError = { code: 'EPERM', message: 'no right to create a TAP' };
+    client.host.tapError = { doing: 'tap', code: 'EPERM', message: 'no right to create a TAP' };
     await lab.world.until(() => client.end !== undefined);
     expect(client.end).toEqual({ kind: 'tap', message: 'no right to create a TAP' });
   });
