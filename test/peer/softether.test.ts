@@ -91,6 +91,36 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     expect(await ours.stop()).toBe(0);
   });
 
+  test("SoftEther's client gets through whatever it wishes for", { timeout: 120 * ONE_SECOND }, async () => {
+    const users = { guest: undefined };
+    await EtherloomServer.start(server!, { runtime, address: '10.77.0.1', users, taps: { elsrv0: '10.90.0.1/24' } });
+    const theirs = await SoftEtherClient.start(a!);
+    const account = { server: '10.77.0.1:5555', hub: 'LAB', user: 'GUEST' };
+    const wishes = {
+      eight: { connections: 8 },
+      half: { connections: 4, halfDuplex: true },
+      clear: { encrypt: false },
+      compressed: { compress: true },
+      udp: { udpAcceleration: true },
+      plain: { qos: false, auth: { password: 'ignored', type: 'plain' as const } },
+    };
+    for (const [name, wish] of Object.entries(wishes)) {
+      await theirs.createAccount({ ...account, ...wish, name });
+      await theirs.connect(name);
+      // The device stays while the client runs, and its address with it.
+      if (name === 'eight') await theirs.setAddress('10.90.0.2/24');
+      const connections = 'connections' in wish ? wish.connections : name === 'plain' ? 1 : 2;
+      await theirs.waitForStatus((status) => status.tcpConnections === connections, { name, timeoutMs: 15_000 });
+      await expectPings(a!, '10.90.0.1');
+      await expectTransfer(a!, server!, '10.90.0.1', 5);
+      await expectTransfer(server!, a!, '10.90.0.2', 5);
+      // What the server does not do it does not grant, and the client goes by that.
+      expect(await theirs.status(name), name).toMatchObject({ encrypted: true, compressed: false });
+      expect((await theirs.status(name)).halfDuplex, name).toBe(name === 'half');
+      await theirs.disconnect(name);
+    }
+  });
+
   test("our client reaches SoftEther's client through SoftEther's server", { timeout: 240 * ONE_SECOND }, async () => {
     const theirs = await SoftEtherServer.start(server!, {
       hubs: [{ name: 'LAB', users: [{ name: 'alice', auth: { password: 'alicepw' } }, { name: 'guest' }] }],
