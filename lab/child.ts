@@ -30,6 +30,8 @@ export interface SpawnOptions {
   readonly cwd?: string;
   /** Written to standard input, which is then closed. Without it standard input is empty. */
   readonly input?: string;
+  /** Keeps standard input open for {@link LabChild.write}. Not together with `input`. */
+  readonly interactive?: boolean;
   /** Called with every complete line of output (and the unfinished last one), as it comes. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
 }
@@ -115,17 +117,15 @@ export class LabChild {
       cwd: options.cwd,
       env,
       detached: true,
-      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [options.input === undefined && options.interactive !== true ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
     const failure = new Promise<never>((_, reject) => {
       child.once('error', (error) => reject(new Error(`cannot start ${file}: ${error.message}`, { cause: error })));
     });
     failure.catch(() => {});
     if (child.pid === undefined) return await failure;
-    if (options.input !== undefined) {
-      child.stdin?.on('error', () => {}); // the program may end without reading all of it
-      child.stdin?.end(options.input);
-    }
+    child.stdin?.on('error', () => {}); // the program may end without reading all of it
+    if (options.input !== undefined) child.stdin?.end(options.input);
     return new LabChild(child, command, options);
   }
 
@@ -146,6 +146,12 @@ export class LabChild {
 
   get running(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null && this.#status === undefined;
+  }
+
+  /** Writes to the standard input of a child started with `interactive`; lost when the child has ended. */
+  write(text: string): void {
+    if (this.#child.stdin === null) throw new Error(`${this.command.join(' ')}: write: was not started interactive`);
+    this.#child.stdin.write(text);
   }
 
   /** Calls `watcher` with every further line; the returned function ends that. */

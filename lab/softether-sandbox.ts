@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_GRACE_MS, describeExit, type LabChild } from './child.ts';
+import { listensOn } from './listening.ts';
 import type { LabHost } from './netns.ts';
 
 export type SoftEtherProgram = 'vpnserver' | 'vpnclient' | 'vpncmd';
@@ -81,7 +82,7 @@ export class SoftEtherSandbox {
   /** Waits until the service listens on a TCP port. @throws Error after `timeoutMs`, or when the service ends. */
   async waitForPort(port: number, timeoutMs: number): Promise<void> {
     const deadline = Date.now() + timeoutMs;
-    while (!listensOn(this.child.pid, port)) {
+    while (!listensOn(this.host, this.child.pid, port)) {
       const status = this.child.status;
       if (status !== undefined) throw this.#failure(`ended at once, ${describeExit(status)}`);
       if (Date.now() > deadline) throw this.#failure(`does not listen on port ${port} after ${timeoutMs} ms`);
@@ -130,19 +131,6 @@ export class SoftEtherSandbox {
       `${this.host.role}: ${this.child.command.slice(-2).join(' ')} ${what}\n${this.child.outputTail()}`,
     );
   }
-}
-
-/** Whether a socket in the network namespace of `pid` listens on TCP `port`. Reads /proc: no traffic, no program. */
-function listensOn(pid: number, port: number): boolean {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const pattern = new RegExp(`^\\s*\\d+: [0-9A-F]+:${hex} [0-9A-F]+:0000 0A `, 'm');
-  return ['tcp', 'tcp6'].some((table) => {
-    try {
-      return pattern.test(readFileSync(`/proc/${pid}/net/${table}`, 'utf8'));
-    } catch {
-      return false;
-    }
-  });
 }
 
 function childrenOf(pid: number): number[] {

@@ -6,14 +6,17 @@
  *                          (--bytes N | --seconds N) [--checksum] [--idle-timeout MS]
  *   traffic-main.js echo-server [--port 5202] [--host 0.0.0.0]
  *   traffic-main.js echo-client HOST [--port 5202] [--count 5] [--interval MS] [--size BYTES]
+ *   traffic-main.js stream-receiver --stream N [--port 5203] [--host 0.0.0.0]
+ *   traffic-main.js stream-sender HOST --stream N [--port 5203] [--seconds N] [--rate 50] [--size 172]
  *
- * The servers say {"type":"listening","port":N} and run until SIGTERM. Exit codes: 0 done, 1 failed or checksum
+ * The servers say {"type":"listening","port":N} and run until SIGTERM; the two of the stream then say their result. Exit codes: 0 done, 1 failed or checksum
  * mismatch, 2 wrong usage. A failure is {"type":"error","message":...}.
  */
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { DEFAULT_TRAFFIC_PORT, type Direction, runTrafficClient, startTrafficServer } from './traffic.ts';
 import { DEFAULT_ECHO_PORT, runEchoClient, startEchoServer } from './udp-echo.ts';
+import { DEFAULT_STREAM_PORT, runStreamSender, startStreamReceiver } from './udp-stream.ts';
 
 /** Synchronous: a line must be out before the process ends, on both runtimes. */
 function say(object: unknown): void {
@@ -78,9 +81,42 @@ async function main(): Promise<number> {
       say({ type: 'result', ...result });
       return 0;
     }
+    case 'stream-receiver': {
+      const stopped = terminated();
+      const receiver = await startStreamReceiver(streamNumber(values.stream), port ?? DEFAULT_STREAM_PORT, values.host);
+      say({ type: 'listening', port: receiver.port });
+      await stopped;
+      say({ type: 'result', ...receiver.finish() });
+      return 0;
+    }
+    case 'stream-sender': {
+      if (host === undefined) throw new UsageError('stream-sender HOST');
+      const stop = new AbortController();
+      void terminated().then(() => stop.abort());
+      const seconds = number(values.seconds, 'seconds');
+      const options = {
+        ...{ host, stream: streamNumber(values.stream), port: port ?? DEFAULT_STREAM_PORT },
+        ...{ rate: number(values.rate, 'rate') ?? 50, size: number(values.size, 'size') ?? 172 },
+      };
+      say({ type: 'sending' });
+      const sent = await runStreamSender(seconds === undefined ? options : { ...options, seconds }, stop.signal);
+      say({ type: 'result', ...sent });
+      return 0;
+    }
     default:
-      throw new UsageError('expected server, client, echo-server or echo-client');
+      throw new UsageError('expected server, client, echo-server, echo-client, stream-receiver or stream-sender');
   }
+}
+
+function streamNumber(text: string | undefined): number {
+  const value = number(text, 'stream');
+  if (value === undefined || !Number.isInteger(value)) throw new UsageError('--stream: expected a number');
+  return value;
+}
+
+/** Resolves at SIGTERM. */
+function terminated(): Promise<void> {
+  return new Promise((resolve) => process.once('SIGTERM', () => resolve()));
 }
 
 function parse() {
@@ -90,7 +126,15 @@ function parse() {
       allowPositionals: true,
       options: {
         ...{ port: text, host: text, direction: text, flows: text, bytes: text, seconds: text },
-        ...{ 'idle-timeout': text, count: text, interval: text, size: text, checksum: { type: 'boolean' } },
+        ...{
+          stream: text,
+          rate: text,
+          'idle-timeout': text,
+          count: text,
+          interval: text,
+          size: text,
+          checksum: { type: 'boolean' },
+        },
       },
     });
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
  * A TCP throughput tool: pseudo-random bytes over any number of flows, up, down or both ways at once,
- * with progress and, on request, a SHA-256 over each flow that both sides compare.
+ * with progress, the longest stall and, on request, a SHA-256 over each flow that both sides compare.
  *
  * The client opens one control connection, then the flows. On each connection the client's first line is JSON.
  * Over the control connection the server reports what it sent or received on each flow and when.
@@ -57,6 +57,8 @@ export interface WayResult {
   /** From the first to the last byte at the receiver. */
   readonly seconds: number;
   readonly mbits: number;
+  /** The longest time in which the receiver of one flow got nothing, its beginning and its end included. */
+  readonly longestStallMs: number;
 }
 
 export interface TrafficResult {
@@ -71,6 +73,8 @@ export interface TrafficResult {
   readonly mbits: number;
   /** `match` and `mismatch` compare the SHA-256 of every flow at its sender and its receiver. */
   readonly checksum: 'off' | 'match' | 'mismatch';
+  /** The longer of the two directions: {@link WayResult.longestStallMs}. */
+  readonly longestStallMs: number;
   readonly up?: WayResult;
   readonly down?: WayResult;
 }
@@ -90,6 +94,8 @@ interface FlowReport {
   readonly bytes: number;
   readonly first: number;
   readonly last: number;
+  /** The longest time without progress; only the receiver's counts. */
+  readonly stall: number;
   readonly sha256?: string;
 }
 
@@ -246,6 +252,7 @@ export async function runTrafficClient(
       seconds: Math.max(...all.map((way) => way.seconds)),
       mbits: round(all.reduce((sum, way) => sum + way.mbits, 0)),
       checksum: checksum ? (matching ? 'match' : 'mismatch') : 'off',
+      longestStallMs: Math.max(...all.map((way) => way.longestStallMs)),
       ...results,
     };
   } finally {
@@ -308,7 +315,7 @@ async function send(socket: Socket, hello: FlowHello, count?: (bytes: number) =>
   });
   socket.end();
   socket.resume(); // or the peer's FIN is never seen
-  return { flow: hello.flow, bytes: sent, first, last: performance.now(), ...digest(hash) };
+  return { flow: hello.flow, bytes: sent, first, last: performance.now(), stall: 0, ...digest(hash) };
 }
 
 /** Receives until the sender half-closes. @param rest bytes that came with the greeting line. */
@@ -322,8 +329,16 @@ async function receive(
   let bytes = 0;
   let first = 0;
   let last = 0;
+  let stall = 0;
+  let moved = performance.now();
+  const move = (): number => {
+    const now = performance.now();
+    stall = Math.max(stall, now - moved);
+    moved = now;
+    return now;
+  };
   const take = (data: Uint8Array): void => {
-    last = performance.now();
+    last = move();
     if (bytes === 0) first = last;
     bytes += data.length;
     hash?.update(data);
@@ -336,7 +351,8 @@ async function receive(
     socket.once('close', () => reject(new Error('the connection closed before its end')));
     socket.resume();
   });
-  return { flow: hello.flow, bytes, first, last, ...digest(hash) };
+  move();
+  return { flow: hello.flow, bytes, first, last, stall, ...digest(hash) };
 }
 
 async function openSocket(host: string, port: number, timeoutMs: number): Promise<Socket> {
@@ -395,7 +411,8 @@ function summarize(reports: readonly FlowReport[]): WayResult {
   const active = reports.filter((report) => report.bytes > 0);
   const span = Math.max(...active.map((r) => r.last)) - Math.min(...active.map((r) => r.first));
   const seconds = active.length === 0 ? 0 : Math.max(span, 0.001) / 1000;
-  return { bytes, seconds: round(seconds), mbits: seconds === 0 ? 0 : round((bytes * 8) / seconds / 1e6) };
+  const mbits = seconds === 0 ? 0 : round((bytes * 8) / seconds / 1e6);
+  return { bytes, seconds: round(seconds), mbits, longestStallMs: round(Math.max(...reports.map((r) => r.stall))) };
 }
 
 /** The first flows carry a byte more when the bytes cannot be dealt evenly. */

@@ -14,7 +14,8 @@ export function buildTools(): { readonly directory: string; remove(): void } {
   const rewrite = '--rewriteRelativeImportExtensions';
   const args = ['--ignoreConfig', '--rootDir', '.', '--outDir', directory, rewrite, ...flags.split(' ')];
   const tsc = join(projectRoot, 'node_modules', 'typescript', 'bin', 'tsc');
-  const sources = ['lab/traffic-main.ts', 'lab/netns.ts', 'lab/userns.ts', 'lab/requirements.ts', 'lab/ping.ts'];
+  const names = ['traffic-main', 'middlebox-main', 'netns', 'userns', 'requirements', 'ping'];
+  const sources = names.map((name) => `lab/${name}.ts`);
   execFileSync(runtimePath('node'), [tsc, ...args, ...sources], { cwd: projectRoot, stdio: 'pipe' });
   process.env.ETHERLOOM_LAB_TOOLS = join(directory, 'lab');
   return {
