@@ -25,13 +25,15 @@ export class Connection {
   number: u32;
   /** Where the body is collected; 0 while it is skipped. */
   slot: u32;
+  /** 1: the peer said that it sends nothing more on this connection, 2: and the host was told. */
+  retired: u32;
   // The sender.
   out: u32;
   outLength: u32;
   outTaken: u32;
   /** Size of the keep-alive that is due, plus one; 0 when none is. */
   keepAlive: u32;
-  /** The host's write is under way: the out buffer is in the outbox table. */
+  /** 1: the host's write is under way, the out buffer is in the outbox table. 2: it said "writable" meanwhile. */
   offered: u32;
   /** When the last block or keep-alive was complete, and when a batch or keep-alive was last written; host's ms. */
   received: f64;

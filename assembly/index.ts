@@ -7,13 +7,13 @@ import { closeConnection as closeConnectionState, connectionAt, initConnections,
 import { sha0 as sha0Into } from './crypto/sha0';
 import {
   CONNECTION_BYTES, CONNECTIONS, FRAME_MIN, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_ENTRY,
-  INBOX_TABLE, KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, PORT_BYTES, PORTS, SCRATCH,
+  INBOX_TABLE, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, PORT_BYTES, PORTS, SCRATCH,
   SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
 } from './memory';
 import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
-import { portAt, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_TAP, takePort } from './port';
+import { portAt, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_QOS, PORT_RETIRES, PORT_TAP, takePort } from './port';
 import { fill as fillOutbox, withdraw } from './queue/deal';
-import { emptyQueues } from './queue/queue';
+import { emptyQueues, openPorts, sharePools } from './queue/queue';
 import { isPriority } from './queue/classify';
 import { initReady, markReady, unmarkReady } from './queue/ready';
 import { seedRandom } from './random';
@@ -45,6 +45,7 @@ export function init(small: u32, large: u32, out: u32, seed1: u64, seed2: u64): 
   initPools(small, large, out);
   initConnections();
   initReady();
+  sharePools(0);
   initTaps();
   initFdb(seed1);
   initStorm(seed2);
@@ -67,11 +68,13 @@ export function openPort(hub: u32, kind: u32, portFlags: u32, frameMax: u32, blo
   if (id == NONE) return NONE;
   const port = portAt(id);
   port.kind = kind;
-  port.flags = portFlags;
+  // A TAP has one queue: frames towards a host are not sorted.
+  port.flags = kind == PORT_TAP ? portFlags & ~PORT_QOS : portFlags;
   port.frameMax = frameMax;
   port.blockMax = blockMax;
   port.stationsMax = stationsMax;
   joinHub(hub, id);
+  sharePools(openPorts() + 1);
   if (kind == PORT_TAP) widenPlaces(frameMax);
   return id;
 }
@@ -84,6 +87,7 @@ export function closePort(id: u32): void {
   forgetPort(id);
   unmarkReady(id);
   leaveHub(id);
+  sharePools(openPorts() - 1);
   port.kind = PORT_FREE;
 }
 
@@ -96,8 +100,12 @@ export function joinConnection(port: u32, maySend: u32, now: f64): u32 {
 }
 
 export function closeConnection(id: u32): void {
+  const port = connectionAt(id).port;
+  if (port == NONE) return;
   withdraw(id);
   closeConnectionState(id);
+  // Another connection may have to carry now what waited for this one.
+  markReady(port);
 }
 
 /** Handles the first `count` pieces of the inbox; the result of each is in its entry. */
@@ -120,7 +128,12 @@ export function fill(now: f64): u32 {
 /** The host takes bytes for this connection again. */
 export function connectionWritable(id: u32): void {
   const connection = connectionAt(id);
-  if (connection.port == NONE || connection.offered) return;
+  if (connection.port == NONE) return;
+  if (connection.offered) {
+    // The host called back while it was writing: `fill` must not forget it when it notes what was written.
+    connection.offered = 2;
+    return;
+  }
   connection.writable = 1;
   markReady(connection.port);
 }
@@ -131,6 +144,43 @@ export function keepAlive(id: u32, size: u32): void {
   if (connection.port == NONE) return;
   connection.keepAlive = min(size, KEEP_ALIVE_MAX) + 1;
   markReady(connection.port);
+}
+
+/**
+ * Sends nothing more on this connection but what is in its buffer already and, when the peer knows what it means, a last
+ * word. The other connections of the session carry the rest.
+ */
+export function retireConnection(id: u32): void {
+  const connection = connectionAt(id);
+  if (connection.port == NONE) return;
+  connection.flags &= ~MAY_SEND;
+  if (portAt(connection.port).flags & PORT_RETIRES) connection.keepAlive = KEEP_ALIVE_RETIRE + 1;
+  markReady(connection.port);
+}
+
+/** Whether the host has taken everything that the connection had to send. */
+export function connectionDrained(id: u32): u32 {
+  const connection = connectionAt(id);
+  return connection.port == NONE || (connection.out == 0 && connection.keepAlive == 0) ? 1 : 0;
+}
+
+/** Bytes of the tunnel stream each way, and bytes in the out buffer that the host has not taken. */
+export function connectionReceivedBytes(id: u32): f64 {
+  return <f64>connectionAt(id).receivedBytes;
+}
+
+export function connectionSentBytes(id: u32): f64 {
+  return <f64>connectionAt(id).sentBytes;
+}
+
+export function connectionUnsentBytes(id: u32): u32 {
+  const connection = connectionAt(id);
+  return connection.out == 0 ? 0 : connection.outLength - connection.outTaken;
+}
+
+/** Bytes that wait in a port's queues. */
+export function portQueuedBytes(id: u32): u32 {
+  return portAt(id).bytes0 + portAt(id).bytes1;
 }
 
 /** See `tap.ts`. */

@@ -85,6 +85,11 @@ export const FDB_MAX: u32 = 0x1_0000;
 export const FDB_AGE_MS: f64 = 600_000;
 /** Entries that one call of `housekeep`, or one learning with a full table, looks at. */
 export const FDB_SWEEP: u32 = 4096;
+/**
+ * Milliseconds between two of the latter, `protocol/data-plane.md` §6.2: a full table must not make every frame from a
+ * station that is not in it seventy times as expensive.
+ */
+export const FDB_SWEEP_MS: f64 = 1_000;
 
 export const NODES: u32 = 0x0072_0000;
 export const NODE_BYTES: u32 = 8;
@@ -122,6 +127,11 @@ export const BLOCK_MAX: u32 = 3200;
 /** `protocol/data-plane.md` §1.2. */
 export const KEEP_ALIVE_MAX: u32 = 512;
 export const KEEP_ALIVE_MARK: u32 = 0xffff_ffff;
+/**
+ * Between our own peers, when they agreed on it, a keep-alive of exactly this size says: this is the last that I send on
+ * this connection. Senders use 0 to 511 otherwise (`protocol/data-plane.md` §1.6), and a receiver takes 512.
+ */
+export const KEEP_ALIVE_RETIRE: u32 = 512;
 
 /** "None" wherever a number of a hub, port, connection, node or entry is stored. */
 export const NONE: u32 = 0xffff_ffff;

@@ -26,6 +26,7 @@ export class Node {
 
 export let smallTotal: u32 = 0;
 export let largeTotal: u32 = 0;
+export let outTotal: u32 = 0;
 export let smallFree: u32 = 0;
 export let largeFree: u32 = 0;
 export let outFree: u32 = 0;
@@ -57,7 +58,7 @@ export function initPools(small: u32, large: u32, out: u32): void {
   outEnd = outFresh + out * OUT_BUFFER_BYTES;
   smallTotal = smallFree = small;
   largeTotal = largeFree = large;
-  outFree = out;
+  outTotal = outFree = out;
   smallTop = largeTop = outTop = nodeTop = 0;
   nodeFresh = NODES;
 }

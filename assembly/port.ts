@@ -11,6 +11,9 @@ export const PORT_QOS: u32 = 1;
 /** What this port floods is not limited, `protocol/data-plane.md` §6.3. */
 export const PORT_NO_STORM_LIMIT: u32 = 2;
 
+/** Both sides are ours: a connection says when it is done with, so that it can be closed without loss. */
+export const PORT_RETIRES: u32 = 4;
+
 @unmanaged
 export class Port {
   kind: u32;
@@ -36,7 +39,8 @@ export class Port {
   nextReady: u32;
   /** TAPs: frames of the batch that the host is writing. */
   batch: u32;
-  reserved: u32;
+  /** Frames in large slots, in both queues. */
+  large: u32;
   /** Queue 0: normal. */
   head0: u32;
   tail0: u32;

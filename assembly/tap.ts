@@ -5,7 +5,7 @@
  */
 
 import { LARGE_FRAME_MAX, SLOT_HEAD, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, VNET_HEADER } from './memory';
-import { frameOf, Node, releaseSlot, Slot, takeLarge, takeSmall } from './pool';
+import { frameOf, largeTotal, Node, releaseSlot, Slot, smallTotal, takeLarge, takeSmall } from './pool';
 import { portAt } from './port';
 import { dequeue } from './queue/queue';
 import { forward } from './switch/forward';
@@ -47,8 +47,10 @@ export function tapRead(id: u32, count: u32, now: f64): u32 {
     store<u32>(TAP_READ_OFFSETS + i * 4, 0);
     forward(id, slot, now);
   }
+  // A quarter of the pool at most: what waits in the table for the kernel cannot hold what sessions receive.
+  const most = min(TAP_BATCH, (large ? largeTotal : smallTotal) >> 2);
   let kept: u32 = 0;
-  for (let i: u32 = 0; i < TAP_BATCH; i++) {
+  for (let i: u32 = 0; i < most; i++) {
     const has = i < places && load<u32>(TAP_READ_OFFSETS + i * 4) != 0;
     const slot = has ? slotAtPlace(i) : large ? takeLarge() : takeSmall();
     if (slot == 0) continue;

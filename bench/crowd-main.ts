@@ -36,8 +36,8 @@ function connect(): void {
   const patch = node.core.openPatch();
   new Outgoing({
     node,
-    host,
-    port: Number(port),
+    target: { host, port: Number(port) },
+    bare: false,
     trust: async () => undefined,
     purpose: () => ({
       kind: 'login',
@@ -66,6 +66,7 @@ function connect(): void {
         port: node.core.openSession(patch, {}),
         timeoutMs: outcome.welcome.timeoutMs,
         side: 'client',
+        retires: false,
         touch: node.touch,
         ended: () => {},
         connectionLost: (cause) => {

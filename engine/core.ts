@@ -30,6 +30,8 @@ export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** Why a connection must be closed, in the order of `assembly/stream/decode.ts`; `protocol/data-plane.md` §1.4. */
 const STREAM_ERRORS = ['', 'a block is longer than 3200 bytes', 'a keep-alive is longer than 512 bytes'] as const;
+/** Not an error: the peer has sent its last on a connection. */
+const STREAM_RETIRED = 3;
 
 /** How much the core may hold at once. */
 export interface CoreSizes {
@@ -41,14 +43,19 @@ export interface CoreSizes {
   readonly outBuffers: number;
 }
 
-/** 160 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions. */
-export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 480 };
+/**
+ * 360 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
+ * every session that there can be: one that does not read holds its own and nobody else's.
+ */
+export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 2_048 };
 /** 32 MiB: one session and one TAP. */
 export const CLIENT_SIZES: CoreSizes = { smallFrames: 6_144, largeFrames: 96, outBuffers: 32 };
 
 export interface PortOptions {
   readonly qos?: boolean;
   readonly noStormLimit?: boolean;
+  /** Both sides are ours, and tell each other when they are done with a connection. */
+  readonly retires?: boolean;
   /** Longest frame in bytes, 14 to 65,600; 1600 when absent (`protocol/data-plane.md` §1.4). */
   readonly frameMax?: number;
   /** Longest block in bytes; 3200 when absent. */
@@ -107,6 +114,12 @@ interface CoreExports {
   fill(now: number): number;
   connectionWritable(connection: number): void;
   keepAlive(connection: number, size: number): void;
+  retireConnection(connection: number): void;
+  connectionDrained(connection: number): number;
+  connectionReceivedBytes(connection: number): number;
+  connectionSentBytes(connection: number): number;
+  connectionUnsentBytes(connection: number): number;
+  portQueuedBytes(port: number): number;
   tapRead(port: number, count: number, now: number): number;
   tapWrite(port: number): number;
   housekeep(now: number): void;
@@ -277,8 +290,15 @@ export class Core {
     this.#tail += bytes.length;
   }
 
-  /** Handles what was pushed. `failed` is told of each connection that has to be closed, and why. */
-  receive(now: number, failed: (connection: number, cause: string) => void): void {
+  /**
+   * Handles what was pushed. `failed` is told of each connection that has to be closed, and why; `retired` of each on
+   * which the peer has sent its last.
+   */
+  receive(
+    now: number,
+    failed: (connection: number, cause: string) => void,
+    retired: (connection: number) => void = () => {},
+  ): void {
     const pieces = this.#pieces;
     if (pieces === 0) return;
     this.calls++;
@@ -289,7 +309,8 @@ export class Core {
     for (let i = 0; i < pieces; i++) {
       const at = this.#inboxTable + i * 4;
       const result = this.#words[at + 3]!;
-      if (result !== 0) failed(this.#words[at]!, STREAM_ERRORS[result] ?? 'the stream is broken');
+      if (result === STREAM_RETIRED) retired(this.#words[at]!);
+      else if (result !== 0) failed(this.#words[at]!, STREAM_ERRORS[result] ?? 'the stream is broken');
     }
   }
 
@@ -326,6 +347,31 @@ export class Core {
   keepAlive(connection: number, size: number): void {
     this.calls++;
     this.#wasm.keepAlive(connection, size);
+  }
+
+  /** Sends nothing more on the connection but what is in its buffer, and between our own peers a last word. */
+  retireConnection(connection: number): void {
+    this.calls++;
+    this.#wasm.retireConnection(connection);
+  }
+
+  /** Whether the host has taken everything that the connection had to send. */
+  isDrained(connection: number): boolean {
+    return this.#wasm.connectionDrained(connection) !== 0;
+  }
+
+  /** Bytes of the connection's tunnel stream, and those in its buffer that the host has not taken. */
+  connectionBytes(connection: number): { readonly received: number; readonly sent: number; readonly unsent: number } {
+    return {
+      received: this.#wasm.connectionReceivedBytes(connection),
+      sent: this.#wasm.connectionSentBytes(connection),
+      unsent: this.#wasm.connectionUnsentBytes(connection),
+    };
+  }
+
+  /** Bytes that wait in the port's queues. */
+  queuedBytes(port: number): number {
+    return this.#wasm.portQueuedBytes(port);
   }
 
   /** Takes over the first `count` frames of `readBatch` and returns how many places it has now. */
@@ -425,7 +471,8 @@ export class Core {
 
   #openPort(hub: number, kind: number, options: PortOptions): number {
     this.calls++;
-    const flags = (options.qos === true ? 1 : 0) | (options.noStormLimit === true ? 2 : 0);
+    const flags =
+      (options.qos === true ? 1 : 0) | (options.noStormLimit === true ? 2 : 0) | (options.retires === true ? 4 : 0);
     const frameMax = options.frameMax ?? 1600;
     const blockMax = options.blockMax ?? Math.max(3200, frameMax);
     const port = this.#wasm.openPort(hub, kind, flags, frameMax, blockMax, options.stationsMax ?? 0);

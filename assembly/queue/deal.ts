@@ -5,7 +5,7 @@
 
 import { connectionAt, MAY_SEND } from '../connection';
 import { NONE, OUTBOX_ENTRIES, OUTBOX_ENTRY, OUTBOX_TABLE } from '../memory';
-import { releaseOut, takeOut } from '../pool';
+import { outFree, outTotal, releaseOut, takeOut } from '../pool';
 import { portAt, PORT_QOS } from '../port';
 import { encodeBatch, encodeKeepAlive } from '../stream/encode';
 import { markReady, nextReady } from './ready';
@@ -22,9 +22,16 @@ let offered: u32 = 0;
 export function fill(now: f64): u32 {
   settle();
   // A port that cannot be served now leaves the list and comes back when one of its connections can be written to.
+  // One that finds no out buffer goes to its end; others may still have a buffer that is half written.
+  let starved = NONE;
   while (offered < OUTBOX_ENTRIES) {
     const id = nextReady();
-    if (id == NONE || !serve(id, now)) break;
+    if (id == NONE) break;
+    if (id == starved) {
+      markReady(id);
+      break;
+    }
+    if (!serve(id, now) && starved == NONE) starved = id;
   }
   return offered;
 }
@@ -43,18 +50,19 @@ function settle(): void {
     const id = load<u32>(entry);
     if (id == NONE) continue;
     const c = connectionAt(id);
-    const taken = load<u32>(entry, 12);
+    const word = load<u32>(entry, 12);
+    const taken = min(word & ~NOT_WRITABLE, c.outLength - c.outTaken);
+    c.outTaken += taken;
+    c.sentBytes += taken;
+    const all = c.outTaken == c.outLength;
+    c.writable = c.offered == 2 || (all && !(word & NOT_WRITABLE)) ? 1 : 0;
     c.offered = 0;
-    c.outTaken += min(taken & ~NOT_WRITABLE, c.outLength - c.outTaken);
-    c.sentBytes += taken & ~NOT_WRITABLE;
-    c.writable = taken & NOT_WRITABLE ? 0 : 1;
-    if (c.outTaken == c.outLength) {
+    if (all) {
       releaseOut(c.out);
       c.out = 0;
-    } else {
-      c.writable = 0;
     }
-    if (c.writable && hasWork(c.port)) markReady(c.port);
+    // Also when this connection takes no more: another one of the session may.
+    if (hasWork(c.port)) markReady(c.port);
   }
   offered = 0;
 }
@@ -69,13 +77,18 @@ function hasWork(id: u32): bool {
   return false;
 }
 
-/** False when no out buffer was free: every one is held by a connection that the host is still writing to. */
+/** False when an out buffer was missing: every one is held by a connection that the host is still writing to. */
 function serve(id: u32, now: f64): bool {
+  let starved = false;
   const port = portAt(id);
   // The last connection that may send is for priority frames when there is another one (§5.2).
   let last = NONE;
   let sendable: u32 = 0;
+  // Buffers that its connections hold. Half of all are for ports that hold none: a session whose 32 connections do not
+  // read must not silence those that do.
+  let held: u32 = 0;
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
+    if (connectionAt(next).out != 0) held++;
     if (!(connectionAt(next).flags & MAY_SEND)) continue;
     sendable++;
     last = next;
@@ -97,11 +110,12 @@ function serve(id: u32, now: f64): bool {
       const takesPriority = port.head1 != 0 && next == (reserved == NONE ? bulk : reserved);
       const takesBulk = port.head0 != 0 && next == bulk;
       if (!takesPriority && !takesBulk && c.keepAlive == 0) continue;
-      c.out = takeOut();
+      c.out = held == 0 || outFree > outTotal >> 1 ? takeOut() : 0;
       if (c.out == 0) {
-        markReady(id);
-        return false;
+        starved = true;
+        continue;
       }
+      held++;
       c.outLength = c.outTaken = 0;
       if (c.keepAlive != 0) encodeKeepAlive(c);
       if (takesPriority) encodeBatch(c, id, true);
@@ -110,7 +124,8 @@ function serve(id: u32, now: f64): bool {
     }
     offer(next);
   }
-  return true;
+  if (starved) markReady(id);
+  return !starved;
 }
 
 function offer(id: u32): void {

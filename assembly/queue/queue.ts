@@ -6,16 +6,44 @@
 
 import { DROP_MEMORY, DROP_QUEUE, DROP_TOO_LONG_FOR_PORT } from '../counters';
 import { QUEUE_BYTES_MAX, QUEUE_FRAMES_MAX } from '../memory';
-import { frameOf, holdSlot, Node, releaseNode, releaseSlot, Slot, smallFree, largeFree, takeNode } from '../pool';
+import { frameOf, holdSlot, largeFree, largeTotal, Node, releaseNode, releaseSlot, Slot, smallFree, smallTotal, takeNode } from '../pool';
 import { countDrop, portAt, PORT_QOS } from '../port';
 import { markReady } from './ready';
 import { isPriority } from './classify';
 
 /**
- * However short of slots the pool is, a port may queue this many frames. It keeps every session talking while a few
- * stalled ones hold most of the pool.
+ * Frames that each queue may hold however short of slots the pool is, as long as half of the pool is enough for all.
+ * The other part is shared: a queue may hold as many frames as are left of it (dynamic thresholds, Choudhury and Hahne
+ * 1998). Stalled sessions can thus take what is shared, one after the other, but never the last slots of the pool.
  */
-const QUEUE_FRAMES_MIN: u32 = 16;
+const QUEUE_FRAMES_OWN: u32 = 16;
+
+let ports: u32 = 0;
+let ownSmall: u32 = 0;
+let ownLarge: u32 = 0;
+/** Slots that are not shared: what is held back for all ports. */
+let keptSmall: u32 = 0;
+let keptLarge: u32 = 0;
+
+/** Deals the pools anew when the number of open ports has changed. */
+export function sharePools(count: u32): void {
+  ports = count;
+  if (count == 0) return;
+  // Two queues of a port have small frames; large ones are counted for both together.
+  ownSmall = min(QUEUE_FRAMES_OWN, smallTotal / (4 * count));
+  keptSmall = ownSmall * 2 * count;
+  ownLarge = min(QUEUE_FRAMES_OWN, largeTotal / (2 * count));
+  keptLarge = ownLarge * count;
+}
+
+export function openPorts(): u32 {
+  return ports;
+}
+
+@inline
+function limit(own: u32, kept: u32, free: u32): u32 {
+  return min(QUEUE_FRAMES_MAX, max(own, free > kept ? free - kept : 0));
+}
 
 /** Queues a frame for the port; the caller keeps its own hold on the slot. */
 export function enqueue(id: u32, slot: u32): void {
@@ -26,15 +54,16 @@ export function enqueue(id: u32, slot: u32): void {
   const priority = (port.flags & PORT_QOS) != 0 && isPriority(frameOf(slot), length);
   const frames = priority ? port.frames1 : port.frames0;
   const bytes = priority ? port.bytes1 : port.bytes0;
-  // A queue may hold as many frames as there are free slots left (dynamic thresholds, Choudhury and Hahne 1998).
-  const free = max(s.large ? largeFree : smallFree, QUEUE_FRAMES_MIN);
-  if (frames >= min(QUEUE_FRAMES_MAX, free) || bytes > QUEUE_BYTES_MAX) return countDrop(id, DROP_QUEUE);
+  if (frames >= QUEUE_FRAMES_MAX || bytes > QUEUE_BYTES_MAX) return countDrop(id, DROP_QUEUE);
+  const full = s.large ? port.large >= limit(ownLarge, keptLarge, largeFree) : frames >= limit(ownSmall, keptSmall, smallFree);
+  if (full) return countDrop(id, DROP_QUEUE);
   const node = takeNode();
   if (node == 0) return countDrop(id, DROP_MEMORY);
   holdSlot(slot);
   const n = changetype<Node>(node);
   n.slot = slot;
   n.next = 0;
+  if (s.large) port.large++;
   if (priority) {
     if (port.head1 == 0) port.head1 = node;
     else changetype<Node>(port.tail1).next = node;
@@ -58,6 +87,7 @@ export function dequeue(id: u32, priority: bool): u32 {
   const n = changetype<Node>(node);
   const slot = n.slot;
   const length = changetype<Slot>(slot).length;
+  if (changetype<Slot>(slot).large) port.large--;
   if (priority) {
     port.head1 = n.next;
     port.frames1--;

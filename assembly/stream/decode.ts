@@ -2,9 +2,9 @@
 
 import { connectionAt } from '../connection';
 import { DROP_LONG, DROP_MEMORY, DROP_SHORT } from '../counters';
-import { FRAME_MIN, KEEP_ALIVE_MARK, KEEP_ALIVE_MAX } from '../memory';
+import { FRAME_MIN, KEEP_ALIVE_MARK, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE } from '../memory';
 import { frameOf, Slot, takeSlot } from '../pool';
-import { countDrop, portAt } from '../port';
+import { countDrop, portAt, PORT_RETIRES } from '../port';
 import { forward } from '../switch/forward';
 
 export const STREAM_OK: u32 = 0;
@@ -12,6 +12,9 @@ export const STREAM_OK: u32 = 0;
 export const STREAM_BLOCK_TOO_LONG: u32 = 1;
 /** A keep-alive is longer than 512 bytes: the connection is to be closed. */
 export const STREAM_KEEP_ALIVE_TOO_LONG: u32 = 2;
+
+/** The peer has sent its last on this connection, which is in order. */
+export const STREAM_RETIRED: u32 = 3;
 
 const COUNT: u32 = 0;
 const SIZE: u32 = 1;
@@ -39,6 +42,7 @@ export function decode(id: u32, at: u32, end: u32, now: f64): u32 {
       c.missing = 4;
       c.received = now;
       if (state == KEEP_ALIVE_BODY) {
+        if (c.number == KEEP_ALIVE_RETIRE && portAt(c.port).flags & PORT_RETIRES && c.retired == 0) c.retired = 1;
         c.state = COUNT;
       } else {
         endBlock(id);
@@ -64,7 +68,9 @@ export function decode(id: u32, at: u32, end: u32, now: f64): u32 {
       return error;
     }
   }
-  return STREAM_OK;
+  if (c.retired != 1) return STREAM_OK;
+  c.retired = 2;
+  return STREAM_RETIRED;
 }
 
 function onNumber(id: u32, number: u32, now: f64): u32 {

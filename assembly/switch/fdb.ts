@@ -4,7 +4,7 @@
  * that nobody can aim addresses at one bucket, and every walk is bounded by the entries of that bucket.
  */
 
-import { FDB, FDB_AGE_MS, FDB_BUCKETS, FDB_BUCKETS_MAX, FDB_ENTRY, FDB_MAX, FDB_SWEEP, NONE } from '../memory';
+import { FDB, FDB_AGE_MS, FDB_BUCKETS, FDB_BUCKETS_MAX, FDB_ENTRY, FDB_MAX, FDB_SWEEP, FDB_SWEEP_MS, NONE } from '../memory';
 import { portAt } from '../port';
 import { hubAt } from './hubs';
 
@@ -25,6 +25,8 @@ let factor: u64 = 0x9e37_79b9_7f4a_7c15;
 let freeTop: u32 = NONE;
 let fresh: u32 = 0;
 let cursor: u32 = 0;
+/** When a learning may look for expired entries again. */
+let sweepDue: f64 = 0;
 
 export function initFdb(secret: u64): void {
   factor = secret | 1;
@@ -32,6 +34,7 @@ export function initFdb(secret: u64): void {
   freeTop = NONE;
   fresh = 0;
   cursor = 0;
+  sweepDue = 0;
 }
 
 @inline
@@ -119,7 +122,10 @@ function atLimit(port: u32): bool {
 }
 
 function takeEntry(now: f64): u32 {
-  if (freeTop == NONE && fresh >= FDB_MAX) sweepFdb(now);
+  if (freeTop == NONE && fresh >= FDB_MAX && now >= sweepDue) {
+    sweepDue = now + FDB_SWEEP_MS;
+    sweepFdb(now);
+  }
   if (freeTop != NONE) {
     const index = freeTop;
     freeTop = entryAt(index).nextInBucket;

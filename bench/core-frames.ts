@@ -1,0 +1,33 @@
+/** Frames for the bench of the core. */
+
+export const BROADCAST = new Uint8Array(6).fill(0xff);
+export const STATION_A = Uint8Array.of(2, 0, 0, 0, 0, 1);
+export const STATION_B = Uint8Array.of(2, 0, 0, 0, 0, 2);
+
+const IPV4_TCP = [0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+/** Ports, numbers, a header of 20 bytes, ACK. */
+const TCP = [0x14, 0x51, 0xc3, 0x50, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0x20, 0, 0, 0, 0, 0];
+
+/** A TCP segment of a bulk transfer: what is parsed, learned and classified most. */
+export function frame(to: Uint8Array, from: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const made = new Uint8Array(length).fill(0x5a);
+  made.set(to);
+  made.set(from, 6);
+  made.set(IPV4_TCP, 12);
+  made.set(TCP, 34);
+  const total = Math.min(0xffff, length - 14);
+  made.set([total >> 8, total & 0xff], 16);
+  return made;
+}
+
+/** A batch of the block stream with the frame `count` times. */
+export function block(made: Uint8Array, count: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(4 + count * (4 + made.length));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, count);
+  for (let i = 0, at = 4; i < count; i++, at += 4 + made.length) {
+    view.setUint32(at, made.length);
+    bytes.set(made, at + 4);
+  }
+  return bytes;
+}

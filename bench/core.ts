@@ -1,0 +1,239 @@
+/**
+ * `npm run bench -- core`: what the data plane costs by itself, without sockets, TAPs and TLS. Frames go in as a
+ * channel or a TAP brings them and come out as they are handed to one; the copy into the core is part of it.
+ */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Core, SERVER_SIZES } from '../engine/core.ts';
+import { VNET_HEADER_BYTES } from '../engine/host.ts';
+import { projectRoot } from '../lab/runtime.ts';
+import { BROADCAST, block, frame, STATION_A, STATION_B } from './core-frames.ts';
+
+export interface CoreBenchOptions {
+  /** How long each figure is measured; the best of five such spans counts. */
+  readonly milliseconds: number;
+  readonly builds: readonly ('simd' | 'scalar')[];
+}
+
+export interface CoreBenchResult {
+  readonly what: string;
+  readonly build: 'simd' | 'scalar';
+  /** For each frame that went out, or for each operation. */
+  readonly nsEach: number;
+  readonly gbitPerSecond: number;
+  /** From JavaScript into WebAssembly; undefined where one call is the operation. */
+  readonly callsEach: number | undefined;
+}
+
+/** What one round did. */
+interface Round {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+const FRAME_MAX = 65_600;
+const LARGE = 65_549;
+const SPANS = 5;
+/** What one turn of the event loop brings: three frames of 64 KiB, or as many smaller ones as there is room for. */
+const CHUNK = 3 * (LARGE + 4);
+/** Frames in one batch from a TAP, at most. */
+const BATCH = 128;
+
+export async function run(options: CoreBenchOptions): Promise<CoreBenchResult[]> {
+  const results: CoreBenchResult[] = [];
+  for (const build of options.builds) {
+    for (const [what, scenario] of SCENARIOS) {
+      const core = open(build);
+      const round = scenario(core);
+      results.push(measure(what, core, round, options.milliseconds));
+      // Lets signals in.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  return results;
+}
+
+export function render(results: readonly CoreBenchResult[]): string {
+  const head = ['what', 'build', 'ns each', 'Gbit/s', 'calls each'];
+  const rows = results.map((r) => [
+    r.what,
+    r.build,
+    r.nsEach.toFixed(r.nsEach < 100 ? 1 : 0),
+    r.gbitPerSecond.toFixed(2),
+    r.callsEach === undefined ? '' : r.callsEach.toFixed(4),
+  ]);
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  const align = (cell: string, i: number): string => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
+  return [head, ...rows].map((row) => row.map(align).join('  ').trimEnd()).join('\n');
+}
+
+const SCENARIOS: readonly (readonly [what: string, scenario: (core: Core) => () => Round])[] = [
+  ['session to session, 60 bytes', (core) => sessionToSession(core, 60)],
+  ['session to session, 1514 bytes', (core) => sessionToSession(core, 1_514)],
+  ['session to session, 64 KiB', (core) => sessionToSession(core, LARGE)],
+  ['TAP to session, 60 bytes', (core) => tapToSession(core, 60)],
+  ['TAP to session, 1514 bytes', (core) => tapToSession(core, 1_514)],
+  ['TAP to session, 64 KiB', (core) => tapToSession(core, LARGE)],
+  ['session to TAP, 60 bytes', (core) => sessionToTap(core, 60)],
+  ['session to TAP, 1514 bytes', (core) => sessionToTap(core, 1_514)],
+  ['session to TAP, 64 KiB', (core) => sessionToTap(core, LARGE)],
+  ['flood to 100 sessions, 1514 bytes', (core) => flood(core, 1_514, 100)],
+  ['classify, 60 bytes', (core) => each(core, frame(STATION_A, STATION_B, 60), (f) => core.isPriority(f))],
+  ['classify, 1514 bytes', (core) => each(core, frame(STATION_A, STATION_B, 1_514), (f) => core.isPriority(f))],
+  ['SHA-0, 64 bytes', (core) => each(core, new Uint8Array(64), (input) => core.sha0(input))],
+  ['SHA-0, 64 KiB', (core) => each(core, new Uint8Array(0x1_0000), (input) => core.sha0(input))],
+];
+
+function open(build: 'simd' | 'scalar'): Core {
+  const core = new Core(
+    (name) => readFileSync(join(projectRoot, 'build', name === 'simd' ? 'core.wasm' : 'core.scalar.wasm')),
+    {
+      sizes: SERVER_SIZES,
+      // Any numbers do: nothing here depends on chance.
+      random: (count) => Uint8Array.from({ length: count }, (_, i) => i * 75 + 1),
+      scalar: build === 'scalar',
+    },
+  );
+  if (core.build !== build) throw new Error(`this runtime cannot run the ${build} build`);
+  return core;
+}
+
+function measure(what: string, core: Core, round: () => Round, milliseconds: number): CoreBenchResult {
+  let best = { ns: Number.POSITIVE_INFINITY, bytes: 0 };
+  let calls = 0;
+  let total = 0;
+  // The first span warms up the compilers of both languages.
+  for (let span = 0; span <= SPANS; span++) {
+    const callsBefore = core.calls;
+    let count = 0;
+    let bytes = 0;
+    const start = performance.now();
+    let now = start;
+    while (now - start < milliseconds) {
+      for (let i = 0; i < 8; i++) {
+        const done = round();
+        count += done.count;
+        bytes += done.bytes;
+      }
+      now = performance.now();
+    }
+    if (span === 0) continue;
+    const ns = ((now - start) * 1e6) / count;
+    if (ns < best.ns) best = { ns, bytes: bytes / count };
+    calls += core.calls - callsBefore;
+    total += count;
+  }
+  return {
+    what,
+    build: core.build,
+    nsEach: best.ns,
+    gbitPerSecond: (best.bytes * 8) / best.ns,
+    callsEach: calls === 0 ? undefined : calls / total,
+  };
+}
+
+/** Two sessions of a hub that know each other's station. */
+function pair(core: Core) {
+  const hub = core.openSwitch(32);
+  const [a, b] = [
+    core.openSession(hub, { frameMax: FRAME_MAX, noStormLimit: true }),
+    core.openSession(hub, { frameMax: FRAME_MAX }),
+  ];
+  const [from, to] = [core.openConnection(a, true, 0), core.openConnection(b, true, 0)];
+  core.push(from, block(frame(BROADCAST, STATION_A, 60), 1));
+  core.push(to, block(frame(BROADCAST, STATION_B, 60), 1));
+  core.receive(0, fail);
+  send(core);
+  return { hub, a, b, from, to };
+}
+
+function sessionToSession(core: Core, length: number): () => Round {
+  const { from } = pair(core);
+  const count = Math.max(1, Math.floor(CHUNK / (length + 4)));
+  const chunk = block(frame(STATION_B, STATION_A, length), count);
+  return () => {
+    core.push(from, chunk);
+    core.receive(0, fail);
+    send(core);
+    return { count, bytes: count * length };
+  };
+}
+
+function sessionToTap(core: Core, length: number): () => Round {
+  const { hub, from } = pair(core);
+  const station = Uint8Array.of(2, 0, 0, 0, 0, 9);
+  const tap = core.openTap(hub, { frameMax: FRAME_MAX });
+  const places = core.tapRead(tap, 0, 0);
+  arrive(core, tap, frame(BROADCAST, station, 60), Math.min(1, places));
+  send(core);
+  const count = Math.max(1, Math.floor(CHUNK / (length + 4)));
+  const chunk = block(frame(station, STATION_A, length), count);
+  return () => {
+    core.push(from, chunk);
+    core.receive(0, fail);
+    let written = 0;
+    for (const port of core.takeReadyTaps()) {
+      for (let frames = core.tapWrite(port); frames > 0; frames = core.tapWrite(port)) written += frames;
+    }
+    if (written !== count) throw new Error(`${written} of ${count} frames reached the TAP`);
+    return { count, bytes: count * length };
+  };
+}
+
+function tapToSession(core: Core, length: number): () => Round {
+  const { hub } = pair(core);
+  const tap = core.openTap(hub, { frameMax: length > 1_600 ? FRAME_MAX : 1_600, noStormLimit: true });
+  let places = core.tapRead(tap, 0, 0);
+  const made = frame(STATION_B, Uint8Array.of(2, 0, 0, 0, 0, 9), length);
+  // A full batch of small frames; of large ones no more than a queue has room for in bytes.
+  const count = Math.min(places, BATCH, Math.floor(1_000_000 / length));
+  return () => {
+    if (places < count) throw new Error('the core has no places for a batch');
+    places = arrive(core, tap, made, count);
+    send(core);
+    return { count, bytes: count * length };
+  };
+}
+
+/** The kernel's work is left out: a slot that has held the frame before holds it still. */
+function arrive(core: Core, tap: number, made: Uint8Array, count: number): number {
+  const { memory, offsets, lengths } = core.readBatch;
+  for (let i = 0; i < count; i++) {
+    const at = offsets[i]! + VNET_HEADER_BYTES;
+    if (memory[at + made.length - 1] !== made.at(-1) || memory[at + 11] !== made[11]) memory.set(made, at);
+    lengths[i] = made.length + VNET_HEADER_BYTES;
+  }
+  return core.tapRead(tap, count, 0);
+}
+
+function flood(core: Core, length: number, sessions: number): () => Round {
+  const { hub, from } = pair(core);
+  for (let i = 1; i < sessions; i++) core.openConnection(core.openSession(hub, {}), true, 0);
+  const count = Math.floor(CHUNK / (length + 4));
+  const chunk = block(frame(BROADCAST, STATION_A, length), count);
+  return () => {
+    core.push(from, chunk);
+    core.receive(0, fail);
+    send(core);
+    return { count: count * sessions, bytes: count * sessions * length };
+  };
+}
+
+function each(_core: Core, input: Uint8Array, work: (input: Uint8Array) => unknown): () => Round {
+  return () => {
+    for (let i = 0; i < 64; i++) work(input);
+    return { count: 64, bytes: 64 * input.length };
+  };
+}
+
+/** A host whose sockets take everything. */
+function send(core: Core): void {
+  for (let offers = core.fill(0); offers > 0; offers = core.fill(0)) {
+    for (let i = 0; i < offers; i++) core.written(i, core.offeredBytes(i).length, true);
+  }
+}
+
+function fail(_connection: number, cause: string): void {
+  throw new Error(cause);
+}

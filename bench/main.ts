@@ -1,0 +1,81 @@
+/** `npm run bench -- NAME [options]`: each figure that the README or an issue quotes, by one command. */
+
+import { parseArgs } from 'node:util';
+import { type CoreBenchOptions, render, run } from './core.ts';
+
+const HELP = `Usage: npm run bench -- NAME [options]
+
+  core       the data plane by itself: ns and calls for each frame, Gbit/s
+  sessions   a server with many idle sessions: memory, and whether it keeps them
+
+  --json             results as JSON
+  --milliseconds N   core: length of one measurement, 200 when absent
+  --build NAME       core: simd or scalar; both when absent
+  --sessions N       sessions: how many, 1000 when absent
+  --seconds N        sessions: how long they are kept, 60 when absent
+  --runtime NAME     sessions: node or bun; both when absent
+  --help
+
+The bench of the core runs on the runtime that starts it: npx bun dist/bench/main.js core`;
+
+class UsageError extends Error {}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      milliseconds: { type: 'string', default: '200' },
+      build: { type: 'string' },
+      sessions: { type: 'string', default: '1000' },
+      seconds: { type: 'string', default: '60' },
+      runtime: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [name] = positionals;
+  if (values.help) {
+    console.log(HELP);
+  } else if (name === 'core') {
+    const builds = oneOf('--build', values.build, ['simd', 'scalar'] as const);
+    const options: CoreBenchOptions = { milliseconds: natural('--milliseconds', values.milliseconds), builds };
+    const results = await run(options);
+    const runtime =
+      process.versions.bun === undefined ? `Node ${process.versions.node}` : `Bun ${process.versions.bun}`;
+    console.log(values.json ? JSON.stringify({ runtime, results }) : `${runtime}\n${render(results)}`);
+  } else if (name === 'sessions') {
+    // Only here: it needs network namespaces, and the other bench does not.
+    const { renderSessions, runSessions } = await import('./sessions.ts');
+    const results = await runSessions({
+      sessions: natural('--sessions', values.sessions),
+      seconds: natural('--seconds', values.seconds),
+      runtimes: oneOf('--runtime', values.runtime, ['node', 'bun'] as const),
+      say: (text) => console.error(text),
+    });
+    console.log(values.json ? JSON.stringify({ results }) : renderSessions(results));
+  } else {
+    throw new UsageError(name === undefined ? HELP : `there is no bench "${name}": expected core or sessions`);
+  }
+}
+
+function natural(option: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new UsageError(`${option}: expected a number, got ${text}`);
+  return value;
+}
+
+function oneOf<T extends string>(option: string, text: string | undefined, all: readonly T[]): readonly T[] {
+  if (text === undefined) return all;
+  const found = all.find((each) => each === text);
+  if (found === undefined) throw new UsageError(`${option}: expected ${all.join(' or ')}, got ${text}`);
+  return [found];
+}
+
+try {
+  await main();
+} catch (error) {
+  const usage = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
+  if (!usage) throw error;
+  console.error((error as Error).message);
+  process.exitCode = 2;
+}

@@ -1,0 +1,18 @@
+import type { Target } from './target.ts';
+import { frameTarget } from './target-frame.ts';
+import { httpTarget } from './target-http.ts';
+import { clientLoginTarget, serverLoginTarget } from './target-login.ts';
+import { packTarget } from './target-pack.ts';
+import { streamTarget } from './target-stream.ts';
+
+/** Every parser that meets the network. Each is made when it is wanted: a core has memory of its own. */
+export const TARGETS: Readonly<Record<string, () => Target>> = {
+  stream: () => streamTarget('simd'),
+  'stream-scalar': () => streamTarget('scalar'),
+  frame: () => frameTarget('simd'),
+  'frame-scalar': () => frameTarget('scalar'),
+  pack: packTarget,
+  http: httpTarget,
+  'server-login': serverLoginTarget,
+  'client-login': clientLoginTarget,
+};

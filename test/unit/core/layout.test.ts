@@ -1,0 +1,243 @@
+import { describe, expect, test } from 'vitest';
+import { CLIENT_SIZES, Core, DROP_CAUSES, SERVER_SIZES } from '../../../engine/core.ts';
+import { BROADCAST, frame, mac } from '../../sim/frames.ts';
+import { coreBinary } from '../../sim/host.ts';
+import { sha0 as plainSha0 } from '../../support/sha0.ts';
+import { bulk } from './frames.ts';
+import { BUILDS, Rig } from './rig.ts';
+
+const PAGE = 0x1_0000;
+const SIZES = { smallFrames: 64, largeFrames: 2, outBuffers: 2 };
+
+type Exports = Record<string, unknown>;
+
+/** The module by itself, on memory that the test holds. */
+function load(build: 'simd' | 'scalar') {
+  const module = new WebAssembly.Module(Uint8Array.from(coreBinary(build)));
+  const pages = Math.ceil(memoryBytes(module) / PAGE);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const wasm = new WebAssembly.Instance(module, { env: { memory } }).exports as Exports;
+  const call = (name: string, ...rest: unknown[]): number => (wasm[name] as (...all: unknown[]) => number)(...rest);
+  const constant = (name: string): number => (wasm[name] as { value: number }).value >>> 0;
+  return { module, memory, wasm, call, constant };
+}
+
+function memoryBytes(module: WebAssembly.Module): number {
+  const asked = new WebAssembly.Instance(module, { env: { memory: new WebAssembly.Memory({ initial: 1 }) } });
+  const ask = asked.exports.memoryBytes as (small: number, large: number, out: number) => number;
+  return ask(SIZES.smallFrames, SIZES.largeFrames, SIZES.outBuffers);
+}
+
+describe.each(BUILDS)('%s: memory', (build) => {
+  test('the build is the one it says', () => {
+    expect(load(build).constant('SIMD')).toBe(build === 'simd' ? 1 : 0);
+  });
+
+  test('the module asks for memory and nothing else, and exports no way to change it', () => {
+    const { module, wasm } = load(build);
+    expect(WebAssembly.Module.imports(module)).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }]);
+    const kinds = WebAssembly.Module.exports(module).map((each) => each.kind);
+    expect([...new Set(kinds)].toSorted()).toEqual(
+      kinds.includes('memory') ? ['function', 'global', 'memory'] : ['function', 'global'],
+    );
+    for (const name of ['__new', '__pin', '__collect', 'abort']) expect(wasm[name]).toBeUndefined();
+  });
+
+  test("AssemblyScript's own data ends below 0x10000", () => {
+    const { memory, call, constant } = load(build);
+    call('init', SIZES.smallFrames, SIZES.largeFrames, SIZES.outBuffers, 1n, 2n);
+    const bytes = new Uint8Array(memory.buffer);
+    // What the module keeps there is scribbled over; a hash writes its schedule (320) and its last block (128) and wipes both.
+    bytes.fill(0xaa, 0, PAGE);
+    const input = Uint8Array.from({ length: 100 }, (_, i) => i + 1);
+    bytes.set(input, constant('SCRATCH'));
+    call('sha0', input.length);
+    expect(bytes.slice(constant('SCRATCH'), constant('SCRATCH') + 20)).toEqual(plainSha0(input));
+    const touched = [...bytes.subarray(0, PAGE)].flatMap((byte, at) => (byte === 0xaa ? [] : [at]));
+    expect(touched).toHaveLength(320 + 128);
+    expect(touched.at(-1)).toBeLessThan(PAGE);
+  });
+
+  test('nothing but the tables of the running core is ever written below the pools', () => {
+    const rig = new Rig(build, { smallFrames: 256, largeFrames: 8, outBuffers: 8 });
+    const hub = rig.core.openSwitch(32);
+    const tap = rig.tap(hub, { frameMax: 65_600 });
+    const peers = Array.from({ length: 4 }, () => rig.session(hub, { qos: true, frameMax: 65_600 }));
+    for (let i = 0; i < 200; i++) {
+      rig.now += 20;
+      peers[i % 4]!.send(frame(i % 2 ? BROADCAST : mac(i % 7), mac((i % 7) + 1), 14 + i * 8), bulk(i, 60_000 + i));
+      rig.arrive(tap, bulk(i));
+      rig.core.keepAlive(peers[0]!.connection, 512);
+      rig.drain();
+    }
+    const { memory } = rig.core.readBatch;
+    // Gaps of the map in assembly/memory.ts: behind the TAP tables, behind the port's fields.
+    for (const [from, to] of [
+      [0x3_b804, 0x4_0000],
+      [0x8_0000 + 1024 * 64, 0xa_0000],
+    ] as const) {
+      expect(
+        memory.subarray(from, to).every((byte) => byte === 0),
+        `0x${from.toString(16)}`,
+      ).toBe(true);
+    }
+    for (let at = 0; at < 0x400; at++) expect(memory[at]).toBe(0);
+  });
+
+  test('the regions follow one another without overlap', () => {
+    const { constant } = load(build);
+    // Name, where it starts, how many bytes it has; those that are not exported stand in assembly/memory.ts.
+    const regions: [name: string, start: number, bytes: number][] = [
+      ['AssemblyScript', 0, PAGE],
+      ['SCRATCH', constant('SCRATCH'), constant('SCRATCH_BYTES')],
+      ['INBOX_TABLE', constant('INBOX_TABLE'), constant('INBOX_ENTRIES') * 16],
+      ['OUTBOX_TABLE', constant('OUTBOX_TABLE'), constant('OUTBOX_ENTRIES') * 16],
+      ['TAP_READ_OFFSETS', constant('TAP_READ_OFFSETS'), constant('TAP_BATCH') * 4],
+      ['TAP_READ_LENGTHS', constant('TAP_READ_LENGTHS'), constant('TAP_BATCH') * 4],
+      ['TAP_WRITE_OFFSETS', constant('TAP_WRITE_OFFSETS'), constant('TAP_BATCH') * 4],
+      ['TAP_WRITE_LENGTHS', constant('TAP_WRITE_LENGTHS'), constant('TAP_BATCH') * 4],
+      // All 2,048 ports may be TAPs.
+      ['TAPS_READY', constant('TAPS_READY'), 4 + 2_048 * 4],
+      ['INBOX', constant('INBOX'), constant('INBOX_BYTES')],
+      ['HUBS', constant('HUBS'), 1_024 * constant('HUB_BYTES')],
+      ['PORTS', constant('PORTS'), 2_048 * constant('PORT_BYTES')],
+      ['CONNECTIONS', constant('CONNECTIONS'), 4_096 * constant('CONNECTION_BYTES')],
+      ['STORM', 0x22_0000, 16_384 * 32],
+      ['FDB_BUCKETS', 0x2a_0000, 0x2_0000 * 4],
+      ['FDB', 0x32_0000, 0x1_0000 * 64],
+      ['NODES', 0x72_0000, 0x4_0000 * 8],
+      ['pools', 0x92_0000, 0],
+    ];
+    for (const [i, [name, start, bytes]] of regions.entries()) {
+      const next = regions[i + 1];
+      if (next !== undefined) expect(start + bytes, `${name} reaches into ${next[0]}`).toBeLessThanOrEqual(next[1]);
+      expect(start % 4, name).toBe(0);
+    }
+    expect(memoryBytes(load(build).module)).toBe(0x92_0000 + 64 * 2_048 + 2 * 65_664 + 2 * 0x2_0000);
+  });
+
+  test('the counters of a port fit in it', () => {
+    const { constant } = load(build);
+    expect(constant('PORT_COUNTERS') + 4 * 8).toBe(constant('PORT_DROPS'));
+    expect(constant('PORT_DROPS') + 16 * 8).toBeLessThanOrEqual(constant('PORT_BYTES'));
+    expect(DROP_CAUSES.length).toBeLessThanOrEqual(16);
+  });
+
+  test('the sizes of a server and of a client can be had, and memory does not grow', () => {
+    for (const [sizes, mebibytes] of [
+      [SERVER_SIZES, 370],
+      [CLIENT_SIZES, 34],
+    ] as const) {
+      const core = new Core(coreBinary, {
+        sizes,
+        random: (count) => new Uint8Array(count),
+        scalar: build === 'scalar',
+      });
+      expect(core.buffersTotal).toBe(sizes.smallFrames + sizes.largeFrames);
+      expect(core.readBatch.memory.length / 0x10_0000).toBeLessThan(mebibytes);
+    }
+    const { memory } = load(build);
+    expect(() => memory.grow(1)).toThrow();
+  });
+
+  test('the last slot and the last out buffer end with the memory', () => {
+    const rig = new Rig(build, SIZES);
+    const hub = rig.core.openPatch();
+    const from = rig.session(hub, { frameMax: 65_600 });
+    // All slots in turn: each is filled, checked and kept by a connection of its own that never finishes its frame.
+    const stuck = Array.from({ length: 66 }, () => rig.core.openConnection(from.port, true, rig.now));
+    for (const [i, connection] of stuck.entries()) {
+      const length = i < 64 ? 1_600 : 65_600;
+      rig.feed(connection, Uint8Array.of(0, 0, 0, 1, 0, length >> 16, (length >> 8) & 0xff, length & 0xff));
+      rig.feed(connection, new Uint8Array(length - 1).fill(i + 1));
+    }
+    expect(rig.core.buffersFree).toBe(0);
+    const { memory } = rig.core.readBatch;
+    for (const [i] of stuck.entries()) {
+      const start = i < 64 ? 0x92_0000 + i * 2_048 : 0x92_0000 + 64 * 2_048 + (i - 64) * 65_664;
+      const length = i < 64 ? 1_600 : 65_600;
+      const body = memory.subarray(start + 32, start + 32 + length - 1);
+      expect(
+        body.every((byte) => byte === i + 1),
+        `slot ${i}`,
+      ).toBe(true);
+      expect(start + 32 + length).toBeLessThanOrEqual(memory.length);
+    }
+  });
+});
+
+describe.each(BUILDS)('%s: names of drop causes', (build) => {
+  type Trigger = (rig: Rig) => [port: number, count: number];
+  const session = (rig: Rig, hub: number, options = {}) => rig.session(hub, options);
+
+  const TRIGGERS: Record<(typeof DROP_CAUSES)[number], Trigger> = {
+    'too-short': (rig) => {
+      const peer = session(rig, rig.core.openSwitch(0));
+      peer.send(bulk(1, 13));
+      return [peer.port, 1];
+    },
+    'too-long': (rig) => {
+      const peer = session(rig, rig.core.openSwitch(0));
+      peer.send(bulk(1, 1_601), bulk(1, 3_200));
+      return [peer.port, 2];
+    },
+    malformed: (rig) => {
+      const peer = session(rig, rig.core.openSwitch(0));
+      const made = bulk(1, 20);
+      made.set([0x86, 0xdd], 12);
+      peer.send(made);
+      return [peer.port, 1];
+    },
+    'source-address': (rig) => {
+      const peer = session(rig, rig.core.openSwitch(0));
+      peer.send(frame(mac(1), mac(1)));
+      return [peer.port, 1];
+    },
+    'same-port': (rig) => {
+      const peer = session(rig, rig.core.openSwitch(0));
+      peer.send(frame(BROADCAST, mac(1)), frame(mac(1), mac(2)));
+      return [peer.port, 1];
+    },
+    storm: (rig) => {
+      const peer = session(rig, rig.core.openSwitch(1));
+      peer.send(bulk(1));
+      rig.now += 501;
+      peer.send(bulk(1));
+      return [peer.port, 1];
+    },
+    'queue-full': (rig) => {
+      const hub = rig.core.openPatch();
+      const from = session(rig, hub);
+      const to = session(rig, hub);
+      // Half of what two ports share, and that is most of 256.
+      for (let i = 0; i < 256; i++) from.send(bulk(i));
+      const { drops } = rig.core.portCounters(to.port);
+      return [to.port, drops['queue-full'] ?? -1];
+    },
+    'no-memory': (rig) => {
+      const peer = session(rig, rig.core.openPatch(), { frameMax: 65_600 });
+      const connections = Array.from({ length: 9 }, () => rig.core.openConnection(peer.port, true, rig.now));
+      for (const connection of connections) rig.feed(connection, Uint8Array.of(0, 0, 0, 1, 0, 0, 0x20, 0));
+      return [peer.port, 1];
+    },
+    'too-many-stations': (rig) => {
+      const peer = session(rig, rig.core.openSwitch(0), { stationsMax: 1 });
+      peer.send(frame(BROADCAST, mac(1)), frame(BROADCAST, mac(2)));
+      return [peer.port, 1];
+    },
+    'too-long-for-port': (rig) => {
+      const hub = rig.core.openPatch();
+      const from = session(rig, hub);
+      const to = session(rig, hub, { frameMax: 99 });
+      from.send(bulk(1, 100));
+      return [to.port, 1];
+    },
+  };
+
+  test.each(DROP_CAUSES)('%s', (cause) => {
+    const rig = new Rig(build, { smallFrames: 256, largeFrames: 8, outBuffers: 8 });
+    const [port, count] = TRIGGERS[cause](rig);
+    expect(rig.core.portCounters(port).drops).toEqual({ [cause]: count });
+    expect(count).toBeGreaterThan(0);
+  });
+});
