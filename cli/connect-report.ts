@@ -49,6 +49,12 @@ function textReport(io: Io, { server, hub, user, tap }: ConnectSubject): Connect
             print(`  server says: ${printable(line)}`);
           }
           break;
+        case 'interrupted':
+          print(`interrupted: ${printable(event.cause)}; the session waits for new connections`);
+          break;
+        case 'resumed':
+          print('resumed');
+          break;
         case 'lost':
           print(`not connected: ${printable(event.cause)}; next attempt in ${Math.round(event.retryMs / 1000)} s`);
           break;

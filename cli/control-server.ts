@@ -71,6 +71,8 @@ async function listen(server: net.Server, socket: string): Promise<void> {
       server.once('error', reject);
       server.listen(socket, resolve);
     });
+    // What goes wrong from now on concerns single connections, such as too many open files.
+    server.removeAllListeners('error').on('error', () => undefined);
     await fs.chmod(socket, 0o600);
   } catch (thrown) {
     throw new Failure('configuration', `cannot open the control socket ${socket}: ${inWords(thrown)}`);

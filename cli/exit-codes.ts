@@ -15,7 +15,10 @@ export const EXIT_CODES = {
   tap: { code: 5, meaning: 'cannot open the TAP device: a missing right, or the name is taken' },
   refused: { code: 6, meaning: 'the server refused the login with an answer that will not change by itself' },
   untrusted: { code: 7, meaning: 'the server is not trusted: its certificate does not fit' },
-  unreachable: { code: 8, meaning: 'the other side cannot be reached, or it does not speak the protocol' },
+  unreachable: {
+    code: 8,
+    meaning: 'the attempts are used up: the other side cannot be reached, or does not let this one in',
+  },
   notRunning: { code: 9, meaning: 'no running server or client was found to ask' },
   interrupted: { code: 130, meaning: 'interrupted at a question, or by a second signal (128 + its number)' },
 } as const;

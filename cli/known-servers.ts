@@ -2,9 +2,9 @@
 
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { fingerprint } from '../engine/config/fingerprint.ts';
 import { Failure } from './failure.ts';
 import { exists, inWords, readBounded, writeAtomically } from './files.ts';
-import { fingerprint } from './fingerprint.ts';
 import type { Io } from './io.ts';
 
 export interface KnownServers {

@@ -1,9 +1,9 @@
 /** Where a password comes from: a file, stdin, the environment or a hidden question; never from an argument. */
 
-import * as fs from 'node:fs/promises';
+import { MAX_PASSWORD_BYTES } from '../engine/login/password.ts';
 import { Failure } from './failure.ts';
-import { readBounded } from './files.ts';
 import type { Io } from './io.ts';
+import { MAX_SECRET_BYTES, onlyLine, readSecretFile } from './secret-file.ts';
 import type { Terminal } from './terminal.ts';
 
 export const PASSWORD_VARIABLE = 'ETHERLOOM_PASSWORD';
@@ -22,14 +22,14 @@ export interface PasswordRequest {
 /** The password's bytes, or undefined when there is no source for one. The first source of the list above wins. */
 export async function readPassword(request: PasswordRequest): Promise<Uint8Array | undefined> {
   const { file, io, terminal, question, warn, signal } = request;
-  if (file === '-') return terminal.interactive ? terminal.askHidden(question, signal) : readPasswordFromStdin(io);
+  const ask = async () => checked(await terminal.askHidden(question, signal), 'what was typed');
+  if (file === '-') return terminal.interactive ? ask() : readPasswordFromStdin(io);
   if (file !== undefined) {
-    await warnWhenOthersCanRead(file, warn);
-    return toPassword(await readBounded(file, MAX_BYTES, 'the password file'), file);
+    return checked(await readSecretFile({ file, what: 'the password file', as: 'password', warn }), file);
   }
   const variable = io.env[PASSWORD_VARIABLE];
-  if (variable !== undefined) return new TextEncoder().encode(variable);
-  return terminal.interactive ? terminal.askHidden(question, signal) : undefined;
+  if (variable !== undefined) return checked(new TextEncoder().encode(variable), PASSWORD_VARIABLE);
+  return terminal.interactive ? ask() : undefined;
 }
 
 export async function readPasswordFromStdin(io: Io): Promise<Uint8Array> {
@@ -38,30 +38,17 @@ export async function readPasswordFromStdin(io: Io): Promise<Uint8Array> {
   for await (const chunk of io.stdin) {
     const bytes = Buffer.from(chunk as string);
     length += bytes.length;
-    if (length > MAX_BYTES)
-      throw new Failure('usage', `cannot use stdin as password: it is longer than ${MAX_BYTES} bytes`);
+    if (length > MAX_SECRET_BYTES)
+      throw new Failure('usage', `cannot use stdin as password: it is longer than ${MAX_SECRET_BYTES} bytes`);
     chunks.push(bytes);
   }
-  return toPassword(Buffer.concat(chunks), 'stdin');
+  return checked(onlyLine(Buffer.concat(chunks), 'stdin', 'password'), 'stdin');
 }
 
-const MAX_BYTES = 4096;
-
-/** Editors end a file with a newline that is not meant; a second line means that it is the wrong file. */
-function toPassword(bytes: Uint8Array, source: string): Uint8Array {
-  let end = bytes.length;
-  if (end > 0 && bytes[end - 1] === 10) end--;
-  if (end < bytes.length && end > 0 && bytes[end - 1] === 13) end--;
-  const password = bytes.slice(0, end);
-  if (password.includes(10)) {
-    throw new Failure('configuration', `cannot use ${source} as password: it has more than one line`);
-  }
-  return password;
-}
-
-async function warnWhenOthersCanRead(file: string, warn: (message: string) => void): Promise<void> {
-  const stat = await fs.stat(file).catch(() => undefined);
-  if (stat?.isFile() && (stat.mode & 0o044) !== 0) {
-    warn(`other users of this machine can read the password file ${file}; close it with: chmod 600 ${file}`);
-  }
+function checked(password: Uint8Array, source: string): Uint8Array {
+  if (password.length <= MAX_PASSWORD_BYTES) return password;
+  throw new Failure(
+    'configuration',
+    `cannot use ${source} as password: it has ${password.length} bytes, and ${MAX_PASSWORD_BYTES} are the most`,
+  );
 }

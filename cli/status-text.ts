@@ -48,7 +48,7 @@ function hubLines(hub: HubStatus, nowMs: number): string[] {
     lines.push(
       ...indent(
         table(
-          ['SESSION', 'USER', 'PEER', 'CONNECTIONS', 'CIPHER', 'SINCE', 'IN', 'OUT', 'DROPPED'],
+          ['SESSION', 'USER', 'PEER', 'CONNECTIONS', 'SINCE', 'IN', 'OUT', 'QUEUE', 'DROPPED'],
           sessions.map((session) => sessionRow(session, nowMs)),
           [3],
         ),
@@ -59,35 +59,25 @@ function hubLines(hub: HubStatus, nowMs: number): string[] {
     lines.push(
       ...indent(
         table(
-          ['TAP', 'SINCE', 'IN', 'OUT', 'DROPPED'],
+          ['TAP', 'SINCE', 'IN', 'OUT', 'QUEUE', 'DROPPED'],
           taps.map((tap) => [
             printable(tap.name),
             age(tap.since, nowMs),
             traffic(tap.received),
             traffic(tap.sent),
+            formatBytes(tap.queuedBytes),
             drops(tap),
           ]),
         ),
       ),
     );
   }
-  // One connection is in its session's row already.
-  for (const session of sessions.filter(({ connections }) => (connections?.length ?? 0) > 1)) {
-    lines.push(`  Connections of ${printable(session.name)}`);
-    lines.push(
-      ...indent(
-        table(
-          ['PEER', 'PROTOCOL', 'CIPHER', 'SINCE'],
-          session.connections!.map((one) => [
-            printable(one.peer),
-            printable(one.protocol),
-            printable(one.cipher),
-            age(one.since, nowMs),
-          ]),
-        ),
-        4,
-      ),
-    );
+  const connections = sessions.flatMap((session) =>
+    (session.connections ?? []).map((connection) => connectionRow(session, connection)),
+  );
+  if (connections.length > 0) {
+    const header = ['CONNECTION OF', 'PEER', 'DIRECTION', 'AGE', 'IN', 'OUT', 'QUEUE', 'LAST IN', 'PROTOCOL', 'CIPHER'];
+    lines.push(...indent(table(header, connections)));
   }
   return lines;
 }
@@ -99,16 +89,27 @@ function sessionRow(session: PortStatus, nowMs: number): string[] {
     printable(session.user ?? ''),
     printable(session.peer ?? ''),
     String(connections.length),
-    ciphers(connections),
     age(session.since, nowMs),
     traffic(session.received),
     traffic(session.sent),
+    formatBytes(session.queuedBytes),
     drops(session),
   ];
 }
 
-function ciphers(connections: readonly ConnectionStatus[]): string {
-  return [...new Set(connections.map(({ protocol, cipher }) => printable(`${protocol} ${cipher}`)))].join(', ') || '-';
+function connectionRow(session: PortStatus, connection: ConnectionStatus): string[] {
+  return [
+    printable(session.name),
+    printable(connection.peer),
+    connection.direction,
+    formatDuration(connection.ageSeconds * 1000),
+    formatBytes(connection.receivedBytes),
+    formatBytes(connection.sentBytes),
+    formatBytes(connection.unsentBytes),
+    `${formatDuration(connection.lastReceivedMs)} ago`,
+    printable(connection.protocol),
+    printable(connection.cipher),
+  ];
 }
 
 function traffic({ frames, bytes }: TrafficStatus): string {

@@ -11,7 +11,11 @@ export interface DemoResult {
     readonly sent: number;
     readonly received: number;
   };
-  readonly throughput: { readonly aliceToBobMbits: number; readonly bobToAliceMbits: number; readonly megabytes: number };
+  readonly throughput: {
+    readonly aliceToBobMbits: number;
+    readonly bobToAliceMbits: number;
+    readonly megabytes: number;
+  };
   readonly tunnel: { readonly protocol: string; readonly cipher: string };
   readonly frames: { readonly hub: number; readonly dropped: number; readonly drops: Readonly<Record<string, number>> };
   /** Calls from JavaScript into WebAssembly for each frame, on the server. */
@@ -21,7 +25,9 @@ export interface DemoResult {
 
 /** All drops of a node by cause. */
 export function sumDrops(statuses: readonly NodeStatus[]): Record<string, number> {
-  const ports = statuses.flatMap((status) => status.hubs.flatMap((hub): PortStatus[] => [...hub.sessions, ...hub.taps]));
+  const ports = statuses.flatMap((status) =>
+    status.hubs.flatMap((hub): PortStatus[] => [...hub.sessions, ...hub.taps]),
+  );
   const drops: Record<string, number> = {};
   for (const [cause, count] of ports.flatMap((port) => Object.entries(port.drops))) {
     drops[cause] = (drops[cause] ?? 0) + count;

@@ -25,6 +25,7 @@ export interface ChannelSecurity {
 
 /** One TCP connection with TLS on it. */
 export interface Channel {
+  /** The other end of the TCP connection: of one through a proxy, the proxy. */
   readonly remote: Address;
   readonly local: Address;
   /** Present from `opened` on. */
@@ -39,7 +40,19 @@ export interface Channel {
   /** Stops and restarts reading, so that TCP pushes back on the peer. */
   pause(): void;
   resume(): void;
-  /** Delivers what was taken, then close_notify (`protocol/control-plane.md` §13.1) and FIN. */
+  /**
+   * Abandons TLS (`protocol/control-plane.md` §8.4): what was written before goes through TLS, what is written after goes
+   * bare; neither close_notify nor any other record says so. `writable` is false until the TLS bytes have left, then
+   * `writable()` is called; `security` stays as it was.
+   *
+   * On a connection opened with `bare` it is called inside the `data()` call that brought the last bytes from TLS: every
+   * byte behind their record is delivered bare. On an accepted one it is called after `pause()`, when `write` took all
+   * of the last answer: the peer sends nothing bare before it has read that, so nothing bare has been read as TLS.
+   *
+   * Once on a connection. Throws on one that was opened without `bare`, or has left; on a closed one it does nothing.
+   */
+  leaveTls(): void;
+  /** Delivers what was taken, then close_notify (`protocol/control-plane.md` §13.1) unless TLS was left, and FIN. */
   close(): void;
   /** Closes at once; what was not sent is lost. */
   abort(): void;
@@ -61,7 +74,10 @@ export interface ChannelHandler {
 export interface HostError {
   /** What was being done. */
   readonly doing: 'listen' | 'connect' | 'tap' | 'load';
-  /** The system's name of the error where there is one, such as `ECONNREFUSED`; otherwise a word of ours. */
+  /**
+   * The system's name of the error where there is one, such as `ECONNREFUSED`; otherwise a word of ours, such as a
+   * `ProxyCode` of `engine/proxy/handshake.ts`.
+   */
   readonly code: string;
   /** What was tried, on what, and what went wrong. */
   readonly message: string;
@@ -87,9 +103,27 @@ export interface ConnectOptions {
   readonly port: number;
   /** PEM of the CAs to trust instead of the runtime's own list. */
   readonly ca?: string;
-  /** Milliseconds for TCP and TLS together. */
+  /** Milliseconds for TCP, the proxy and TLS together. */
   readonly timeoutMs: number;
+  /** The way there. Absent: direct. */
+  readonly proxy?: ProxyOptions;
+  /** The connection is to leave TLS: `Channel.leaveTls`. Until it does, it is slower than others. */
+  readonly bare?: boolean;
 }
+
+/** A proxy and who we are to it: `protocol/control-plane.md` §10. */
+export interface ProxyOptions {
+  readonly kind: ProxyKind;
+  /** Name or address. */
+  readonly host: string;
+  readonly port: number;
+  /** For HTTP and SOCKS5 with a password; of SOCKS4 and SOCKS4a the user id. */
+  readonly user?: string;
+  readonly password?: string;
+}
+
+/** With `socks4` this machine looks the target's name up, with the others the proxy does. */
+export type ProxyKind = 'http' | 'socks4' | 'socks4a' | 'socks5';
 
 export interface Network {
   /** Rejects with a `HostError`, for example when the port is taken. */
@@ -194,4 +228,6 @@ export interface Host {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly random: Random;
+  /** Calls `call` with all addresses of the machine when they have changed; returns what ends that. */
+  readonly watchAddresses?: (call: (addresses: readonly string[]) => void) => () => void;
 }

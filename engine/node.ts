@@ -13,6 +13,9 @@ export interface TapPort {
 
 /** How often the core forgets what is too old. */
 const HOUSEKEEPING_MS = 10_000;
+/** How often it is looked whether the wall clock went on without us, and by how much it may. */
+const WATCH_MS = 2_000;
+const JUMP_MS = 3_000;
 /** Ethernet header, VLAN tag. */
 const ETHERNET_BYTES = 18;
 const DEFAULT_MTU = 1500;
@@ -28,6 +31,9 @@ export class Node {
   readonly #deadlines = new Deadlines();
   readonly #taps = new Set<TapPort>();
   readonly #housekeeper: Timed;
+  readonly #wakeCalls: ((now: number, addresses: readonly string[] | undefined) => void)[] = [];
+  readonly #watcher: Timed;
+  readonly #unwatch: () => void;
   #armedFor = Number.POSITIVE_INFINITY;
   #disarm: () => void = () => {};
   #closed = false;
@@ -47,6 +53,17 @@ export class Node {
       },
     };
     this.touch(this.#housekeeper);
+    this.#watcher = this.#watchClock();
+    this.#unwatch = host.watchAddresses?.((addresses) => this.#wake(addresses)) ?? (() => {});
+  }
+
+  /**
+   * `call` is told when the machine woke from sleep or its clock was set, and when its addresses have changed: then it
+   * gets them.
+   */
+  onWake(call: (now: number, addresses: readonly string[] | undefined) => void): void {
+    this.#wakeCalls.push(call);
+    this.touch(this.#watcher);
   }
 
   /** Milliseconds of a clock that never goes back. */
@@ -82,7 +99,12 @@ export class Node {
       },
     });
     const frameMax = Math.max((options.mtu ?? DEFAULT_MTU) + ETHERNET_BYTES, 1600);
-    port = this.core.openTap(hub, { frameMax, noStormLimit: true });
+    try {
+      port = this.core.openTap(hub, { frameMax, noStormLimit: true });
+    } catch (error) {
+      tap.close();
+      throw error;
+    }
     const entry: TapPort = { port, tap, since: this.host.clock.utc() };
     this.#taps.add(entry);
     this.plane.attachTap(port, tap);
@@ -101,7 +123,30 @@ export class Node {
     this.#closed = true;
     for (const entry of [...this.#taps]) this.closeTap(entry);
     this.#deadlines.remove(this.#housekeeper);
+    this.#deadlines.remove(this.#watcher);
+    this.#unwatch();
     this.#disarm();
+  }
+
+  /** While the machine sleeps the clock of `now` stands still and the wall clock goes on: so does one that was set. */
+  #watchClock(): Timed {
+    const { clock } = this.host;
+    let due = this.now() + WATCH_MS;
+    let offset = clock.utc() - clock.now();
+    return {
+      pollTimeout: () => due,
+      handleTimeout: (now) => {
+        due = now + WATCH_MS;
+        const jump = clock.utc() - clock.now() - offset;
+        offset += jump;
+        if (Math.abs(jump) > JUMP_MS) this.#wake(undefined);
+      },
+    };
+  }
+
+  #wake(addresses: readonly string[] | undefined): void {
+    if (this.#closed) return;
+    for (const call of this.#wakeCalls) call(this.now(), addresses);
   }
 
   #arm(): void {

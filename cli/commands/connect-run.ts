@@ -1,9 +1,12 @@
 /** `etherloom connect`. */
 
 import type { ClientEnd, ClientOptions, RunningClient } from '../../engine/client/options.ts';
+import { formatServer, type ServerAddress } from '../../engine/config/server-address.ts';
+import { CLIENT_DEFAULTS } from '../../engine/config/session-rules.ts';
 import { describeError } from '../../engine/login/errors.ts';
 import { parseCertificate } from '../certificate.ts';
 import { connectReport } from '../connect-report.ts';
+import { type ConnectSettings, connectSettings } from '../connect-settings.ts';
 import type { Context } from '../context.ts';
 import type { ExitName } from '../exit-codes.ts';
 import { Failure } from '../failure.ts';
@@ -14,54 +17,72 @@ import { createLog } from '../log.ts';
 import { openControl } from '../node-control.ts';
 import { PASSWORD_VARIABLE, readPassword } from '../password.ts';
 import { requireTaps } from '../platform.ts';
-import { formatServer, type ServerAddress } from '../server-address.ts';
+import { completeProxy } from '../proxy-credentials.ts';
 import { aborted, stopOnSignals } from '../stop.ts';
 import { createTerminal, type Terminal } from '../terminal.ts';
-import { createTrust, type TrustMode } from '../trust.ts';
+import { printable } from '../text.ts';
+import { createTrust } from '../trust.ts';
 import { within } from '../within.ts';
 import type { ConnectFlags } from './connect.ts';
 
 export async function runConnect(
-  address: ServerAddress,
+  server: ServerAddress | undefined,
   flags: ConnectFlags,
   { environment, io }: Context,
 ): Promise<void> {
   requireTaps(io, '`etherloom connect` needs a TAP device');
   const stop = stopOnSignals(io);
   try {
-    const server = formatServer(address);
+    const settings = await connectSettings(server, flags);
+    const { address, hub, user, tap } = settings;
+    const name = formatServer(address);
     const log = createLog({
-      level: flags.logLevel ?? 'info',
-      format: flags.logFormat ?? 'text',
+      level: settings.logLevel,
+      format: settings.logFormat,
       color: io.stderr.isTTY === true,
       write: (text) => print(io.stderr, text),
     });
     const warn = (message: string) => log('warn', message);
     const terminal = createTerminal(io);
-    const ca = flags.ca === undefined ? undefined : await readCa(flags.ca);
-    const credential = await readCredential(flags, server, { io, terminal, warn, signal: stop.signal });
+    const ca = settings.trust.kind === 'ca' ? await readCa(settings.trust.file) : undefined;
+    const proxy =
+      settings.proxy === undefined ? undefined : await completeProxy({ ...settings.proxy, server: address, io, warn });
+    const credential = await readCredential(settings, name, { io, terminal, warn, signal: stop.signal });
+    if (!settings.encrypt) {
+      warn(
+        `encryption is off: only the login at ${name} is encrypted; whoever is in between can read and change every frame`,
+      );
+    }
 
     const engine = await environment.load();
     const options: ClientOptions = {
       ...address,
-      hub: flags.hub,
-      user: flags.user,
+      hub,
+      user,
       credential,
-      tap: { name: flags.tap, addresses: flags.address ?? [], mtu: flags.mtu },
+      tap,
       ca,
       trust: createTrust({
-        mode: trustMode(flags),
-        server,
+        mode: settings.trust,
+        server: name,
         known: knownServers(knownServersFile(io)),
         terminal,
         warn,
         signal: stop.signal,
       }),
-      bridge: flags.bridge === true,
-      qos: flags.qos,
-      reconnectMs: RECONNECT_MS,
+      bridge: settings.bridge,
+      qos: settings.qos,
+      connections: settings.connections,
+      connectionIntervalMs: settings.connectionInterval * 1000,
+      connectionLifetimeMs: settings.connectionLifetime * 1000,
+      halfDuplex: settings.halfDuplex,
+      encrypt: settings.encrypt,
+      proxy,
+      reconnectMs: settings.reconnectInterval * 1000,
+      reconnectAttempts: settings.reconnectAttempts ?? CLIENT_DEFAULTS.reconnectAttempts,
+      stubborn: settings.reconnectAttempts !== undefined,
     };
-    const report = connectReport(flags.json === true, io, { server, hub: flags.hub, user: flags.user, tap: flags.tap });
+    const report = connectReport(flags.json === true, io, { server: name, hub, user, tap: tap.name });
     let client: RunningClient | undefined;
     const control = await openControl({ role: 'client', status: () => client?.status(), io, log });
     let end: ClientEnd | undefined;
@@ -76,45 +97,40 @@ export async function runConnect(
     }
     // After a signal every end is the one that was asked for, also that of a question nobody answered.
     report.ended(end === undefined || stop.signal.aborted ? { kind: 'closed', message: 'ended by a signal' } : end);
-    if (end !== undefined && !stop.signal.aborted) throwUnlessClosed(end);
+    if (end !== undefined && !stop.signal.aborted) throwUnlessClosed(end, options.reconnectAttempts);
   } finally {
     stop.dispose();
   }
 }
 
-/** `requirements.md` B1: the default of the reconnect interval. */
-const RECONNECT_MS = 15_000;
 const CLOSE_MS = 10_000;
 const MAX_CA_BYTES = 4 << 20;
 
 async function readCredential(
-  flags: ConnectFlags,
+  settings: ConnectSettings,
   server: string,
   source: Pick<Parameters<typeof readPassword>[0], 'io' | 'terminal' | 'warn' | 'signal'> & { terminal: Terminal },
 ): Promise<ClientOptions['credential']> {
-  if (flags.anonymous) return { kind: 'anonymous' };
-  const question = `Password of ${flags.user} at ${server} (empty for an anonymous login): `;
+  if (settings.anonymous) return { kind: 'anonymous' };
+  const question = `Password of ${settings.user} at ${server} (empty for an anonymous login): `;
   const password = await readPassword({
-    file: flags.passwordFile,
+    file: settings.passwordFile,
     question,
     ...source,
   });
   // An empty file is a password that went missing; only a person who presses Enter means "none".
-  const asked = flags.passwordFile === undefined && source.io.env[PASSWORD_VARIABLE] === undefined;
+  const asked = settings.passwordFile === undefined && source.io.env[PASSWORD_VARIABLE] === undefined;
   if (password === undefined || (asked && password.length === 0)) {
-    if (!flags.plainPassword) return { kind: 'anonymous' };
+    if (!settings.plainPassword) return { kind: 'anonymous' };
     throw new Failure('usage', '--plain-password needs a password, and there is none', 'give one with --password-file');
   }
   if (password.length === 0) {
     throw new Failure('configuration', 'the password is empty', 'for a login without a password use --anonymous');
   }
-  return { kind: flags.plainPassword ? 'plain' : 'hashed', password };
-}
-
-function trustMode(flags: ConnectFlags): TrustMode {
-  if (flags.pin !== undefined) return { kind: 'pin', fingerprint: flags.pin };
-  if (flags.ca !== undefined) return { kind: 'ca', file: flags.ca };
-  return flags.insecure ? { kind: 'insecure' } : { kind: 'known' };
+  if (settings.plainPassword && password.includes(0)) {
+    throw new Failure('configuration', 'the password has a NUL byte, which cannot be sent', 'is it the right file?');
+  }
+  return { kind: settings.plainPassword ? 'plain' : 'hashed', password };
 }
 
 async function readCa(file: string): Promise<string> {
@@ -130,7 +146,7 @@ async function untilEnded(client: RunningClient, signal: AbortSignal): Promise<C
   return within(CLOSE_MS, client.ended, 'the client did not end its session and its TAP');
 }
 
-function throwUnlessClosed({ kind, message, code }: ClientEnd): void {
+function throwUnlessClosed({ kind, message, code }: ClientEnd, attempts: number): void {
   const exits: Readonly<Record<ClientEnd['kind'], ExitName>> = {
     closed: 'ok',
     refused: 'refused',
@@ -140,5 +156,10 @@ function throwUnlessClosed({ kind, message, code }: ClientEnd): void {
   };
   if (kind === 'closed') return;
   const name = code === undefined ? '' : ` (${describeError(code).name}, error ${code})`;
-  throw new Failure(exits[kind], `${message.replace(/\.$/, '')}${name}`);
+  // Only attempts that are used up end in this way.
+  const hint =
+    kind === 'unreachable' && Number.isFinite(attempts)
+      ? `no attempt is left: --reconnect-attempts (in a profile, reconnect.attempts) is ${attempts}`
+      : undefined;
+  throw new Failure(exits[kind], `${printable(message).replace(/\.$/, '')}${name}`, hint);
 }

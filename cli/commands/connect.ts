@@ -1,30 +1,50 @@
 import { type Command, Option } from 'commander';
 import { interfaceAddress } from '../../engine/config/address.ts';
-import { tapName } from '../../engine/config/names.ts';
-import { mtu, type Rule } from '../../engine/config/rules.ts';
+import { fingerprint } from '../../engine/config/fingerprint.ts';
+import { foreignName, tapName } from '../../engine/config/names.ts';
+import { mtu } from '../../engine/config/rules.ts';
+import { type ServerAddress, serverAddress } from '../../engine/config/server-address.ts';
 import type { LogFormat, LogLevelName } from '../../engine/config/server-config.ts';
+import {
+  connectionInterval,
+  connectionLifetime,
+  connections,
+  reconnectAttempts,
+  reconnectInterval,
+} from '../../engine/config/session-rules.ts';
+import { type ProxyPlace, parseProxyUrl } from '../../engine/proxy/url.ts';
 import type { Context } from '../context.ts';
 import type { ExitName } from '../exit-codes.ts';
-import { fingerprint } from '../fingerprint.ts';
+import { Failure } from '../failure.ts';
 import { helpTail } from '../help.ts';
 import { addLogOptions, byRule, collectByRule, refusePasswordOption } from '../option-rules.ts';
-import { type ServerAddress, serverAddress } from '../server-address.ts';
 
+/** What is absent is for the profile to say. */
 export interface ConnectFlags {
-  readonly hub: string;
-  readonly user: string;
+  readonly profile?: string;
+  readonly hub?: string;
+  readonly user?: string;
   readonly passwordFile?: string;
   readonly plainPassword?: boolean;
   readonly anonymous?: boolean;
-  readonly tap: string;
+  readonly tap?: string;
   readonly address?: readonly string[];
   readonly mtu?: number;
   readonly pin?: string;
   readonly ca?: string;
   readonly insecure?: boolean;
   readonly bridge?: boolean;
-  /** False with `--no-qos`. */
-  readonly qos: boolean;
+  readonly qos?: boolean;
+  readonly connections?: number;
+  readonly connectionInterval?: number;
+  readonly connectionLifetime?: number;
+  readonly halfDuplex?: boolean;
+  readonly encrypt?: boolean;
+  readonly reconnectInterval?: number;
+  readonly reconnectAttempts?: number;
+  /** False with `--no-proxy`. */
+  readonly proxy?: ProxyPlace | false;
+  readonly proxyCredentialsFile?: string;
   readonly json?: boolean;
   readonly logLevel?: LogLevelName;
   readonly logFormat?: LogFormat;
@@ -37,14 +57,22 @@ export function defineConnect(program: Command, context: Context): void {
     .description(
       'Logs in to a server and joins a hub with a TAP device of this machine, in the foreground until SIGINT or SIGTERM. ' +
         'A lost session is set up again; an answer that will not change by itself ends the command.\n\n' +
+        'Options go before the profile, and every switch has its opposite for that: --qos, --encrypt, --no-bridge, ' +
+        '--no-half-duplex, --no-plain-password, --no-proxy.\n\n' +
         'The password comes from --password-file, or from the variable ETHERLOOM_PASSWORD, or is asked for at a terminal. ' +
         'Without any of them, or with an empty answer, the login is anonymous.\n\n' +
         'The server is trusted by --pin, by --ca, or when a CA of the runtime signed its certificate for this host; otherwise ' +
-        'you are asked once at a terminal, and the answer is remembered.',
+        'you are asked once at a terminal, and the answer is remembered.\n\n' +
+        'Who you are to a proxy is read from --proxy-credentials-file, or from the variable ETHERLOOM_PROXY_CREDENTIALS: ' +
+        'user:password, for SOCKS4 the user alone.',
     )
-    .argument('<server>', 'HOST, HOST:PORT or [IPV6]:PORT; the port is 443 when absent', byRule(serverAddress))
-    .requiredOption('--hub <name>', 'the virtual hub', byRule(anyName))
-    .requiredOption('--user <name>', 'the user of the hub', byRule(anyName))
+    .argument('[server]', 'HOST, HOST:PORT or [IPV6]:PORT; the port is 443 when absent', byRule(serverAddress))
+    .option(
+      '--profile <file>',
+      'read from this file, YAML, what no option says; paths in it are meant from its own directory',
+    )
+    .option('--hub <name>', 'the virtual hub', byRule(foreignName))
+    .option('--user <name>', 'the user of the hub', byRule(foreignName))
     .option(
       '--password-file <file>',
       'read the password from a file, or from stdin with -; one newline at its end is removed',
@@ -59,7 +87,7 @@ export function defineConnect(program: Command, context: Context): void {
       '--plain-password',
       'send the password itself through TLS, for a user whom the server looks up elsewhere (RADIUS, NT domain)',
     )
-    .requiredOption('--tap <name>', 'the TAP device to create', byRule(tapName))
+    .option('--tap <name>', 'the TAP device to create', byRule(tapName))
     .addOption(
       new Option('--address <cidr>', 'an address for the TAP, such as 10.90.0.2/24; may be repeated').argParser(
         collectByRule(interfaceAddress),
@@ -76,22 +104,82 @@ export function defineConnect(program: Command, context: Context): void {
     )
     .option('--insecure', 'trust any certificate; warns every time')
     .option('--bridge', 'ask for bridge mode: more than one station behind the TAP')
+    // In front of its opposite: the other way round, what is not given would be true.
+    .addOption(new Option('--qos').hideHelp())
     .option('--no-qos', 'do not ask for a connection of its own for priority frames')
+    .option(
+      '--connections <count>',
+      'TCP connections of the session, 1 to 32 (default: 1; with QoS 2)',
+      byRule(connections),
+    )
+    .option(
+      '--connection-interval <seconds>',
+      'time between opening two of them, from 1 (default: 1)',
+      byRule(connectionInterval),
+    )
+    .option(
+      '--connection-lifetime <seconds>',
+      'replace each connection at this age, from 1, or off (default: off)',
+      byRule(connectionLifetime),
+    )
+    .option('--half-duplex', 'let each connection carry frames one way only; needs --connections of 2 or more')
+    .addOption(new Option('--encrypt').hideHelp())
+    .option('--no-encrypt', 'encrypt the login only: the frames can be read and changed on the way; warns')
+    .option(
+      '--reconnect-interval <seconds>',
+      'time before a lost session is set up again, from 5 (default: 15)',
+      byRule(reconnectInterval),
+    )
+    .option(
+      '--reconnect-attempts <count>',
+      'attempts after one that failed, from 0, or unlimited (default: unlimited); when given, also an answer that will ' +
+        'not change by itself is asked for again',
+      byRule(reconnectAttempts),
+    )
+    .option('--proxy <url>', 'KIND://HOST:PORT of a proxy; the kind is http, socks4, socks4a or socks5', proxyPlace)
+    .option('--proxy-credentials-file <file>', 'one line: user:password')
     .option('--json', 'print events as lines of JSON, and errors as JSON')
-    .addHelpText('after', helpTail(EXAMPLES, EXITS))
-    .action(async (server: ServerAddress, flags: ConnectFlags) => {
+    .addHelpText('after', `\n${PROFILE}${helpTail(EXAMPLES, EXITS)}`)
+    .action(async (server: ServerAddress | undefined, flags: ConnectFlags) => {
       const { runConnect } = await import('./connect-run.ts');
       await runConnect(server, flags, context);
     });
+  for (const name of ['no-bridge', 'no-half-duplex', 'no-plain-password', 'no-proxy']) {
+    command.addOption(new Option(`--${name}`).hideHelp());
+  }
   addLogOptions(refusePasswordOption(command));
 }
 
-/** The server judges names; only what cannot be one is refused here. */
-const anyName: Rule<string> = {
-  allowed: '1 to 255 characters without control characters',
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
-  parse: (text) => (/^[^\u0000-\u001f\u007f]{1,255}$/.test(text) ? text : undefined),
-};
+/** Not by `byRule`, whose message repeats the argument: a URL with credentials is refused and not shown. */
+function proxyPlace(text: string): ProxyPlace {
+  const parsed = parseProxyUrl(text);
+  if (parsed.ok) return parsed.proxy;
+  const shown = text.includes('@') ? '' : ` argument '${text}'`;
+  throw new Failure(
+    'usage',
+    `option '--proxy <url>'${shown} is invalid: ${parsed.problem}`,
+    'credentials come from --proxy-credentials-file FILE or the variable ETHERLOOM_PROXY_CREDENTIALS',
+  );
+}
+
+const PROFILE = `The profile, in which everything may be left to the options:
+  server: vpn.example.com:443
+  hub: lab
+  user: alice
+  passwordFile: alice.pw                # or anonymous: true; with plainPassword: true it is sent as it is
+  tap: { name: vpn0, address: 10.90.0.2/24, mtu: 1500 }       # a list of addresses is possible
+  pin: 9f86d081...                      # or ca: ca.pem, or insecure: true
+  bridge: false
+  qos: true
+  connections: 8                        # 1 to 32
+  connectionInterval: 1                 # seconds, from 1
+  connectionLifetime: off               # seconds, from 1, or off
+  halfDuplex: false
+  encrypt: true
+  reconnect: { interval: 15, attempts: unlimited }            # seconds, from 5; from 0, or unlimited
+  proxy: { url: socks5://10.0.0.1:1080, credentialsFile: proxy.cred }
+  log: { level: info, format: text }
+`;
 
 const EXAMPLES = [
   [
@@ -101,6 +189,11 @@ const EXAMPLES = [
   [
     'etherloom connect [2001:db8::1]:5555 --hub lab --user alice --password-file alice.pw --tap vpn0 --pin 9f86d081...',
     'asks nothing',
+  ],
+  ['etherloom connect --profile lab.yaml --connections 16', 'what the profile says, with more connections'],
+  [
+    'etherloom connect vpn.example.com --hub lab --user alice --tap vpn0 --proxy http://proxy.example.com:3128',
+    'through a proxy',
   ],
   [
     'pass show vpn | etherloom connect vpn.example.com --hub lab --user alice --password-file - --tap vpn0 --json',

@@ -2,14 +2,13 @@
 
 import * as path from 'node:path';
 import { isIpAddress } from '../../engine/config/address.ts';
-import { formatProblem } from '../../engine/config/problem.ts';
 import { parseServerConfig, type ServerConfig, serverOptions } from '../../engine/config/server-config.ts';
 import type { Log } from '../../engine/host.ts';
 import type { RunningServer } from '../../engine/server/options.ts';
 import { ensureCertificate, type ServerCertificate } from '../certificate.ts';
+import { readConfigFile } from '../config-file.ts';
 import type { Context } from '../context.ts';
-import { Failure, failureOfHost } from '../failure.ts';
-import { readBounded } from '../files.ts';
+import { failureOfHost } from '../failure.ts';
 import { print, printLine } from '../io.ts';
 import { createLog } from '../log.ts';
 import { openControl } from '../node-control.ts';
@@ -23,7 +22,8 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
   const stop = stopOnSignals(io);
   try {
     const file = path.resolve(flags.config);
-    const config = await readConfig(flags.config, file);
+    const source = { file: flags.config, what: 'the configuration', command: 'etherloom server' };
+    const { config } = await readConfigFile(source, parseServerConfig);
     const log = createLog({
       level: flags.logLevel ?? config.log.level ?? 'info',
       format: flags.logFormat ?? config.log.format ?? 'text',
@@ -66,22 +66,7 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
   }
 }
 
-const MAX_CONFIG_BYTES = 4 << 20;
-const SHOWN_PROBLEMS = 20;
 const CLOSE_MS = 10_000;
-
-async function readConfig(shown: string, file: string): Promise<ServerConfig> {
-  const result = parseServerConfig((await readBounded(file, MAX_CONFIG_BYTES, 'the configuration')).toString('utf8'));
-  if (result.ok) return result.config;
-  const { problems } = result;
-  const lines = problems.slice(0, SHOWN_PROBLEMS).map((problem) => formatProblem(shown, problem));
-  if (problems.length > SHOWN_PROBLEMS) lines.push(`and ${problems.length - SHOWN_PROBLEMS} more`);
-  throw new Failure(
-    'configuration',
-    `the configuration is not valid\n${lines.join('\n')}`,
-    'see `etherloom server --help`',
-  );
-}
 
 async function prepareCertificate(
   config: ServerConfig,

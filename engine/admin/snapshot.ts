@@ -27,15 +27,22 @@ export function tapSnapshot(node: Node, entry: TapPort): PortStatus {
 export function sessionSnapshot(
   node: Node,
   session: Session,
-  about: { readonly name: string; readonly user: string; readonly since: number },
+  about: { readonly name: string; readonly user: string; readonly since: number; readonly encrypted: boolean },
 ): PortStatus {
   const connections = session.tunnels.map((tunnel): ConnectionStatus => {
     const { remote, security } = tunnel.channel;
+    const { received, sent, unsent } = node.core.connectionBytes(tunnel.connection);
     return {
       peer: `${remote.address}:${remote.port}`,
       protocol: security?.protocol ?? 'unknown',
-      cipher: security?.cipher ?? 'unknown',
+      cipher: about.encrypted ? (security?.cipher ?? 'unknown') : 'none',
       since: node.date(tunnel.since),
+      ageSeconds: Math.round((node.now() - tunnel.since) / 1000),
+      direction: DIRECTIONS[tunnel.direction],
+      receivedBytes: received,
+      sentBytes: sent,
+      unsentBytes: unsent,
+      lastReceivedMs: Math.round(node.now() - node.core.receivedAt(tunnel.connection)),
     };
   });
   const peer = connections[0]?.peer;
@@ -49,9 +56,12 @@ export function sessionSnapshot(
   };
 }
 
-function portSnapshot(node: Node, port: number): Pick<PortStatus, 'received' | 'sent' | 'drops'> {
+const DIRECTIONS = ['both', 'server-to-client', 'client-to-server'] as const;
+
+function portSnapshot(node: Node, port: number): Pick<PortStatus, 'queuedBytes' | 'received' | 'sent' | 'drops'> {
   const counters = node.core.portCounters(port);
   return {
+    queuedBytes: node.core.queuedBytes(port),
     received: { frames: counters.receivedFrames, bytes: counters.receivedBytes },
     sent: { frames: counters.sentFrames, bytes: counters.sentBytes },
     drops: counters.drops,

@@ -43,6 +43,8 @@ export interface PortStatus {
   readonly connections?: readonly ConnectionStatus[];
   /** ISO 8601, UTC. */
   readonly since: string;
+  /** Bytes that wait to leave the port. */
+  readonly queuedBytes: number;
   /** From the port into the hub. */
   readonly received: TrafficStatus;
   /** From the hub out of the port. */
@@ -59,13 +61,23 @@ export interface TrafficStatus {
 export interface ConnectionStatus {
   readonly peer: string;
   readonly protocol: string;
+  /** `none` when the frames travel bare. */
   readonly cipher: string;
   /** ISO 8601, UTC. */
   readonly since: string;
+  readonly ageSeconds: number;
+  readonly direction: 'both' | 'server-to-client' | 'client-to-server';
+  /** Bytes of the tunnel stream, framing and keep-alives included. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  /** Bytes that were dealt to the connection and that TCP has not taken. */
+  readonly unsentBytes: number;
+  /** Milliseconds since the last complete block or keep-alive. */
+  readonly lastReceivedMs: number;
 }
 
 export interface ClientStatus {
-  readonly state: 'connecting' | 'established' | 'waiting' | 'ended';
+  readonly state: 'connecting' | 'established' | 'interrupted' | 'waiting' | 'ended';
   readonly server: string;
   readonly hub: string;
   readonly user: string;

@@ -1,6 +1,6 @@
 import type { Random, Runtime } from '../host.ts';
 import type { ClientCredential, ClientLogin } from '../login/client-login.ts';
-import { NO_EXTENSIONS } from '../login/extensions.ts';
+import { EXTENSION_RETIRE, RETIRE_VERSION } from '../login/own-extensions.ts';
 import { hashedPassword, type Sha0 } from '../login/password.ts';
 import type { ClientOptions } from './options.ts';
 
@@ -20,7 +20,7 @@ export class LoginTemplate {
   }
 
   make(): ClientLogin {
-    const { hub, user, host, qos, bridge } = this.#options;
+    const { hub, user, host, qos, bridge, connections, halfDuplex, encrypt } = this.#options;
     const credential = this.#credential;
     return {
       kind: 'login',
@@ -28,10 +28,10 @@ export class LoginTemplate {
       userName: user,
       credential: credential.kind === 'plain' ? { kind: 'plain', password: credential.password.slice() } : credential,
       wishes: {
-        maxConnection: 1,
-        useEncrypt: true,
+        maxConnection: connections,
+        useEncrypt: encrypt,
         useCompress: false,
-        halfConnection: false,
+        halfConnection: halfDuplex,
         qos,
         bridgeMode: bridge,
         monitorMode: false,
@@ -45,7 +45,7 @@ export class LoginTemplate {
         uniqueId: this.#uniqueId.slice(0, 16),
         serverHostName: host,
       },
-      extensions: NO_EXTENSIONS,
+      extensions: new Map([[EXTENSION_RETIRE, RETIRE_VERSION]]),
     };
   }
 }

@@ -1,5 +1,5 @@
 import type { NodeStatus } from '../admin/status.ts';
-import type { ChannelSecurity, TapOptions } from '../host.ts';
+import type { ChannelSecurity, ProxyOptions, TapOptions } from '../host.ts';
 
 /** What `etherloom connect` asks for, checked and with every default filled in. */
 export interface ClientOptions {
@@ -20,8 +20,24 @@ export interface ClientOptions {
   /** Ask for bridge mode: more than one station behind the TAP. */
   readonly bridge: boolean;
   readonly qos: boolean;
-  /** Milliseconds between the end of an attempt or a session and the next attempt. */
+  /** TCP connections, 1 to 32; with QoS at least 2 are used (`protocol/control-plane.md` §5). */
+  readonly connections: number;
+  /** Milliseconds between opening two of them, at least 1000. */
+  readonly connectionIntervalMs: number;
+  /** Milliseconds after which a connection is replaced; Infinity: never. */
+  readonly connectionLifetimeMs: number;
+  /** Each connection carries frames one way only; needs 2 connections or more. */
+  readonly halfDuplex: boolean;
+  /** False: only the login is encrypted, the frames travel bare. */
+  readonly encrypt: boolean;
+  /** The way to the server; absent: direct. */
+  readonly proxy?: ProxyOptions;
+  /** Milliseconds between the end of an attempt or a session and the next attempt, at least 5000. */
   readonly reconnectMs: number;
+  /** Attempts after the first that failed, 0 to Infinity; counted anew when a session was up. */
+  readonly reconnectAttempts: number;
+  /** Try again also after an answer that will not change by itself. */
+  readonly stubborn: boolean;
 }
 
 /** How a client ended for good. */
@@ -43,6 +59,9 @@ export type ClientEvent =
       /** What the server wants its user to read, or empty. */
       readonly message: string;
     }
+  /** All connections are gone; the session lives on for a while and may be resumed. */
+  | { readonly kind: 'interrupted'; readonly cause: string }
+  | { readonly kind: 'resumed' }
   | { readonly kind: 'lost'; readonly cause: string; readonly retryMs: number };
 
 export interface RunningClient {

@@ -1,5 +1,6 @@
-import type { Channel, ChannelHandler, ChannelSecurity, HostError } from '../host.ts';
+import type { Channel, ChannelHandler, ChannelSecurity, HostError, ProxyOptions } from '../host.ts';
 import { type ClientOutcome, ClientPreamble, type ClientPreambleOptions } from '../login/client-preamble.ts';
+import type { Welcome } from '../login/welcome.ts';
 import type { Node } from '../node.ts';
 import { PRODUCT } from '../product.ts';
 import { Entrance } from '../session/entrance.ts';
@@ -15,9 +16,14 @@ export type Failure =
 
 export interface OutgoingOptions {
   readonly node: Node;
-  readonly host: string;
-  readonly port: number;
-  readonly ca?: string | undefined;
+  readonly target: {
+    readonly host: string;
+    readonly port: number;
+    readonly ca?: string | undefined;
+    readonly proxy?: ProxyOptions | undefined;
+  };
+  /** The connection leaves TLS behind its login. */
+  readonly bare: boolean;
   readonly purpose: () => ClientPreambleOptions['purpose'];
   readonly trust: (security: ChannelSecurity) => Promise<string | undefined>;
   /** The server let us in: what of a session's tunnel this connection is now. */
@@ -31,7 +37,7 @@ const CONNECT_TIMEOUT_MS = 15_000;
 
 /** One connection to a server: dialled, judged, logged in, and then a session's tunnel. */
 export class Outgoing implements ChannelHandler {
-  readonly #options: OutgoingOptions;
+  readonly options: OutgoingOptions;
   readonly #channel: Channel;
   #entrance: Entrance<ClientPreamble> | undefined;
   #tunnel: Tunnel | undefined;
@@ -39,23 +45,33 @@ export class Outgoing implements ChannelHandler {
   #closed = false;
 
   constructor(options: OutgoingOptions) {
-    this.#options = options;
-    const { host, port, ca, node } = options;
-    const timeoutMs = CONNECT_TIMEOUT_MS;
-    this.#channel = node.host.network.connect({ host, port, timeoutMs, ...(ca === undefined ? {} : { ca }) }, this);
+    this.options = options;
+    const { target, node, bare } = options;
+    const { host, port, ca, proxy } = target;
+    this.#channel = node.host.network.connect(
+      {
+        host,
+        port,
+        timeoutMs: CONNECT_TIMEOUT_MS,
+        bare,
+        ...(ca === undefined ? {} : { ca }),
+        ...(proxy === undefined ? {} : { proxy }),
+      },
+      this,
+    );
   }
 
   /** Gives the attempt up, silently. */
   abort(): void {
     this.#over = true;
-    this.#options.node.forget(this);
+    this.options.node.forget(this);
     this.#channel.abort();
   }
 
   opened(): void {
     // Nothing is sent before the server was judged, least of all a credential.
     const security = this.#channel.security!;
-    this.#options.trust(security).then(
+    this.options.trust(security).then(
       (distrust) => this.#handleJudgement(distrust),
       (error: unknown) =>
         this.#fail({ kind: 'untrusted', message: `the server could not be judged: ${String(error)}` }),
@@ -64,8 +80,8 @@ export class Outgoing implements ChannelHandler {
 
   data(bytes: Uint8Array): void {
     if (this.#tunnel !== undefined) return this.#tunnel.handleBytes(bytes);
-    this.#entrance?.handleBytes(bytes, this.#options.node.now());
-    this.#options.node.touch(this);
+    this.#entrance?.handleBytes(bytes, this.options.node.now());
+    this.options.node.touch(this);
   }
 
   writable(): void {
@@ -76,7 +92,7 @@ export class Outgoing implements ChannelHandler {
   closed(error: HostError | undefined): void {
     const cause = error?.message ?? 'the server closed the connection';
     this.#closed = true;
-    this.#options.node.forget(this);
+    this.options.node.forget(this);
     if (this.#tunnel !== undefined) return this.#tunnel.handleClosed(cause);
     // While the user still ponders whether to trust the server, its patience ran out: his answer decides what follows.
     if (this.#entrance === undefined && this.#channel.security !== undefined) return;
@@ -85,7 +101,7 @@ export class Outgoing implements ChannelHandler {
 
   pollTimeout(): number {
     const waiting = this.#tunnel === undefined && !this.#over;
-    return waiting ? (this.#entrance?.preamble.pollTimeout() ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+    return waiting ? (this.#entrance?.pollTimeout() ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
   }
 
   handleTimeout(now: number): void {
@@ -96,7 +112,7 @@ export class Outgoing implements ChannelHandler {
     if (this.#over) return;
     if (distrust !== undefined) return this.#fail({ kind: 'untrusted', message: distrust });
     if (this.#closed) return this.#fail({ kind: 'stale', message: 'the server did not wait to be trusted' });
-    const { node, purpose } = this.#options;
+    const { node, purpose } = this.options;
     const { remote, local } = this.#channel;
     const preamble = new ClientPreamble(
       {
@@ -118,12 +134,15 @@ export class Outgoing implements ChannelHandler {
   #handleOutcome(): void {
     const entrance = this.#entrance!;
     const outcome = entrance.preamble.outcome!;
-    this.#options.node.forget(this);
+    this.options.node.forget(this);
     switch (outcome.kind) {
       case 'welcome':
       case 'attached': {
         if (this.#over) return;
-        this.#tunnel = this.#options.admitted(this.#channel, outcome);
+        const misfit = outcome.kind === 'welcome' ? misfitOf(outcome.welcome, this.options.bare) : undefined;
+        if (misfit !== undefined) return this.#fail({ kind: 'refused', message: misfit, code: 0, permanent: true });
+        if (this.options.bare && (outcome.kind === 'attached' || !outcome.welcome.useEncrypt)) this.#channel.leaveTls();
+        this.#tunnel = this.options.admitted(this.#channel, outcome);
         const late = entrance.takeLate();
         this.#entrance = undefined;
         if (late.length > 0) this.#tunnel.handleBytes(late);
@@ -146,8 +165,15 @@ export class Outgoing implements ChannelHandler {
   #fail(failure: Failure): void {
     if (this.#over) return;
     this.#over = true;
-    this.#options.node.forget(this);
+    this.options.node.forget(this);
     this.#channel.close();
-    this.#options.failed(failure);
+    this.options.failed(failure);
   }
+}
+
+/** What a server may not decide for us: a session that we would not understand, or that is less than what was wanted. */
+function misfitOf(welcome: Welcome, bare: boolean): string | undefined {
+  if (!welcome.useEncrypt && !bare) return 'The server wants to send frames unencrypted, which was not asked for.';
+  if (welcome.useCompress) return 'The server wants to compress frames, which is not supported.';
+  return undefined;
 }

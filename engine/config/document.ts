@@ -1,6 +1,6 @@
 /** YAML text to plain values, with a way back from a value's path to its place in the text. */
 
-import { type Document, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Document, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { ConfigProblem } from './problem.ts';
 
 /** A YAML document of which every scalar is text: the schema decides what a text means, not its look. */
@@ -30,11 +30,17 @@ export function parseConfigDocument(text: string): ConfigDocument | readonly Con
     lineCounter: lines,
     prettyErrors: false,
     stringKeys: true,
+    // The parser would compare each key with every other one of its mapping: minutes for many users.
+    uniqueKeys: false,
     logLevel: 'error',
   });
-  const faults = [...document.errors, ...document.warnings];
+  const faults: { readonly code: string; readonly pos: readonly number[] }[] = [
+    ...document.errors,
+    ...document.warnings,
+    ...repeatedKeys(document),
+  ];
   if (faults.length > 0) {
-    return faults.map(({ code, pos }) => ({ ...placeOf(pos[0]), path: '', message: syntaxMessage(code) }));
+    return faults.map(({ code, pos }) => ({ ...placeOf(pos[0]!), path: '', message: syntaxMessage(code) }));
   }
   let value: unknown;
   try {
@@ -48,6 +54,23 @@ export function parseConfigDocument(text: string): ConfigDocument | readonly Con
     locate: (path) => placeOf(findOffset(document, path, false)),
     locateKey: (path) => placeOf(findOffset(document, path, true)),
   };
+}
+
+function repeatedKeys(document: Document): { readonly code: string; readonly pos: readonly number[] }[] {
+  const found: { code: string; pos: number[] }[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<string>();
+      for (const { key } of items) {
+        // Anything else is refused as a key already.
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        if (seen.has(name)) found.push({ code: 'DUPLICATE_KEY', pos: [startOf(key) ?? 0] });
+        seen.add(name);
+      }
+    },
+  });
+  return found;
 }
 
 function findOffset(document: Document, path: readonly PropertyKey[], wantKey: boolean): number {

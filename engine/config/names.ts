@@ -25,9 +25,16 @@ export const tapName: Rule<string> = {
     /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(text) && !['lo', 'all', 'default'].includes(text) ? text : undefined,
 };
 
-/** Names are the same when they differ in case only (`protocol/control-plane.md` §4.1). */
-export function sameName(left: string, right: string): boolean {
-  return left.toLowerCase() === right.toLowerCase();
+/** A hub or a user as another side calls it: that side judges names, and only what cannot be one is refused here. */
+export const foreignName: Rule<string> = {
+  allowed: '1 to 255 characters, not only blanks, without control characters',
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
+  parse: (text) => (/^[^\u0000-\u001f\u007f]{1,255}$/.test(text) && text.trim() !== '' ? text : undefined),
+};
+
+/** One spelling for all names that are the same: they are when they differ in case only (`protocol/control-plane.md` §4.1). */
+export function foldName(name: string): string {
+  return name.toLowerCase();
 }
 
 const RESERVED_USERS = ['link', 'cascade', 'securenat', 'localbridge', 'local bridge', 'administrator'];

@@ -8,24 +8,31 @@ import { suggest } from './suggest.ts';
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
-export function problemsOf(issues: readonly Issue[], document: ConfigDocument): ConfigProblem[] {
+/** What of a file no message may repeat. */
+export interface Secrets {
+  /** Whether `found`, which does not fit at `path`, may hold a secret. */
+  holds(path: Path, found: unknown): boolean;
+  /** What to do instead, for an unknown key at the end of `path` that was meant for a secret. */
+  advice(path: Path, key: string): string | undefined;
+}
+
+export function problemsOf(issues: readonly Issue[], document: ConfigDocument, secrets: Secrets): ConfigProblem[] {
   return issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => unknownKey([...issue.path, key], issue.message.split(', '), document));
+      const known = issue.message.split(', ');
+      return issue.keys.map((key) => unknownKey([...issue.path, key], known, document, secrets));
     }
     if (issue.code === 'invalid_key') return [badName(issue.path, issue.issues[0]?.message ?? '', document)];
-    return [badValue(issue.path, issue.message, document)];
+    return [badValue(issue.path, issue.message, document, secrets)];
   });
 }
 
-function unknownKey(path: Path, known: readonly string[], document: ConfigDocument): ConfigProblem {
+function unknownKey(path: Path, known: readonly string[], document: ConfigDocument, secrets: Secrets): ConfigProblem {
   const key = String(path.at(-1));
-  const meant = isPasswordKey(path, key) ? undefined : suggest(key, known);
-  const advice = isPasswordKey(path, key)
-    ? 'passwords are not written here; use passwordHash, with what `etherloom hash-password USER` prints'
-    : meant !== undefined
-      ? `did you mean ${JSON.stringify(meant)}?`
-      : `known here: ${known.join(', ')}`;
+  const meant = suggest(key, known);
+  const advice =
+    secrets.advice(path, key) ??
+    (meant !== undefined ? `did you mean ${JSON.stringify(meant)}?` : `known here: ${known.join(', ')}`);
   return { ...document.locateKey(path), path: formatPath(path), message: `unknown key; ${advice}` };
 }
 
@@ -33,9 +40,11 @@ function badName(path: Path, allowed: string, document: ConfigDocument): ConfigP
   return { ...document.locateKey(path), path: formatPath(path), message: `this name is not allowed; ${allowed}` };
 }
 
-function badValue(path: Path, allowed: string, document: ConfigDocument): ConfigProblem {
+function badValue(path: Path, allowed: string, document: ConfigDocument, secrets: Secrets): ConfigProblem {
   const found = lookUp(document.value, path);
-  const message = found === undefined ? `missing; ${allowed}` : `${describe(found, isSecret(path))}${allowed}`;
+  // A file that is one text is no configuration at all, but maybe a key.
+  const secret = path.length === 0 || secrets.holds(path, found);
+  const message = found === undefined ? `missing; ${allowed}` : `${describe(found, secret)}${allowed}`;
   return { ...document.locate(path), path: formatPath(path), message };
 }
 
@@ -47,19 +56,6 @@ function describe(found: unknown, secret: boolean): string {
   const text = String(found);
   if (secret || /[\r\n]|-----BEGIN/.test(text)) return 'the value (not shown here) does not fit; ';
   return `found ${JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)}; `;
-}
-
-/**
- * Among the users everything but `anonymous` may be a password or its hash, also what stands there by mistake. And a
- * file that is one text is no configuration at all, but maybe a key.
- */
-function isSecret(path: Path): boolean {
-  if (path.length === 0) return true;
-  return path.length >= 3 && path[0] === 'hubs' && path[2] === 'users' && path[4] !== 'anonymous';
-}
-
-function isPasswordKey(path: Path, key: string): boolean {
-  return path.length === 5 && path[2] === 'users' && /^(password|passwd|pass|pw|secret)$/i.test(key);
 }
 
 function lookUp(value: unknown, path: Path): unknown {

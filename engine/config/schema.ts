@@ -1,20 +1,16 @@
-/** The shape of the server's configuration file. Every scalar arrives as text; each is read by its rule. */
+/** The shape of the server's configuration file. */
 
-import * as z from 'zod';
-import { hostName, interfaceAddress, listenPort } from './address.ts';
-import { hubName, tapName, userName } from './names.ts';
+import { hostName, listenPort } from './address.ts';
+import { hubName, userName } from './names.ts';
 import { passwordHash } from './password-hash.ts';
-import { filePath, logFormat, logLevel, mtu, type Rule, whole, yesOrNo } from './rules.ts';
+import { filePath, logFormat, logLevel, whole, yesOrNo } from './rules.ts';
+import { list, named, section, tapKeys, value } from './schema-parts.ts';
+import type { Secrets } from './schema-problems.ts';
 
-const tap = section({
-  name: value(tapName),
-  address: z
-    .unknown()
-    .transform((found) => (typeof found === 'string' ? [found] : found))
-    .pipe(list(value(interfaceAddress), 1, 'addresses'))
-    .optional(),
-  mtu: value(mtu).optional(),
-});
+/** Hubs that a server takes: what the core has room for. */
+export const MAX_HUBS = 1024;
+/** TAPs of all hubs of a server together. */
+export const MAX_TAPS = 100;
 
 const user = section({
   passwordHash: value(passwordHash).optional(),
@@ -27,7 +23,7 @@ const user = section({
 
 const hub = section({
   users: named(userName, user, 'users by name').default({}),
-  taps: list(tap, 0, 'TAPs').default([]),
+  taps: list(section(tapKeys), 0, 'TAPs').default([]),
   stormLimit: value(whole(0, 1_000_000, 'flooded frames per second of one source; 0 is off')).default(32),
 });
 
@@ -47,30 +43,11 @@ export const serverSchema = section({
   log: section({ level: value(logLevel).optional(), format: value(logFormat).optional() }).prefault({}),
 });
 
-function value<T>(rule: Rule<T>) {
-  return z.unknown().transform((found, context): T => {
-    const parsed = typeof found === 'string' ? rule.parse(found) : undefined;
-    if (parsed !== undefined) return parsed;
-    context.addIssue({ code: 'custom', message: `allowed is ${rule.allowed}` });
-    return z.NEVER;
-  });
-}
-
-/** A mapping with fixed keys. For an unknown key, the message is the list of the known ones. */
-function section<S extends z.ZodRawShape>(shape: S) {
-  const keys = Object.keys(shape).join(', ');
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? keys : `allowed is a mapping with the keys ${keys}`),
-  });
-}
-
-function list<I extends z.ZodType>(item: I, least: number, what: string) {
-  const error = `allowed is a list of ${least === 0 ? '' : `at least ${least} of the `}${what}`;
-  return z.array(item, { error }).min(least, { error });
-}
-
-/** A mapping from names to items. */
-function named<I extends z.ZodType>(name: Rule<string>, item: I, what: string) {
-  const key = z.string().refine((text) => name.parse(text) !== undefined, { error: `allowed is ${name.allowed}` });
-  return z.record(key, item, { error: `allowed is a mapping of ${what}` });
-}
+export const serverSecrets: Secrets = {
+  /** Among the users everything but `anonymous` may be a password or its hash, also what stands there by mistake. */
+  holds: (path) => path.length >= 3 && path[0] === 'hubs' && path[2] === 'users' && path[4] !== 'anonymous',
+  advice: (path, key) =>
+    path.length === 5 && path[2] === 'users' && /^(password|passwd|pass|pw|secret)$/i.test(key)
+      ? 'passwords are not written here; use passwordHash, with what `etherloom hash-password USER` prints'
+      : undefined,
+};

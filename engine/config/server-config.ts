@@ -3,10 +3,10 @@
 import type { TapOptions } from '../host.ts';
 import type { HubOptions, ServerOptions, UserOptions } from '../server/options.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
-import { sameName } from './names.ts';
+import { foldName } from './names.ts';
 import { type ConfigProblem, formatPath } from './problem.ts';
 import type { logFormat, logLevel } from './rules.ts';
-import { serverSchema } from './schema.ts';
+import { MAX_HUBS, MAX_TAPS, serverSchema, serverSecrets } from './schema.ts';
 import { problemsOf } from './schema-problems.ts';
 
 export interface ServerConfig {
@@ -34,9 +34,9 @@ export function parseServerConfig(text: string): ConfigResult {
 
   const parsed = serverSchema.safeParse(document.value);
   const problems = [
-    ...(parsed.success ? [] : problemsOf(parsed.error.issues, document)),
+    ...(parsed.success ? [] : problemsOf(parsed.error.issues, document, serverSecrets)),
     // Found in the document and not in the parsed data, so that one run shows these together with the others.
-    ...duplicates(document),
+    ...crossProblems(document),
   ].sort((left, right) => left.line - right.line || left.column - right.column);
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
 
@@ -77,8 +77,8 @@ export function serverOptions(config: ServerConfig, pem: { certificate: string; 
   return { listen, certificate: pem.certificate, key: pem.key, hubs, timeoutMs, maxConnections };
 }
 
-/** What a schema of single values cannot see: names and places that are taken twice. */
-function duplicates(document: ConfigDocument): ConfigProblem[] {
+/** What a schema of single values cannot see: names and places that are taken twice, and more than there is room for. */
+function crossProblems(document: ConfigDocument): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const report = (path: readonly PropertyKey[], other: readonly PropertyKey[], message: string, key: boolean) => {
     const place = key ? document.locateKey(path) : document.locate(path);
@@ -88,25 +88,34 @@ function duplicates(document: ConfigDocument): ConfigProblem[] {
   const root = entriesOf(document.value);
   const hubs = entriesOf(root.get('hubs'));
 
+  const tooMany = (path: readonly PropertyKey[], key: boolean, most: number, what: string) => {
+    const place = key ? document.locateKey(path) : document.locate(path);
+    problems.push({ ...place, path: formatPath(path), message: `one too many; allowed are at most ${most} ${what}` });
+  };
+
   const checkNames = (path: readonly PropertyKey[], names: readonly string[], what: string) => {
-    for (const [index, name] of names.entries()) {
+    const seen = new Map<string, string>();
+    for (const name of names) {
       if (name === '__proto__') {
         // The schema passes over this key in silence.
         const message = 'this name is not allowed; JavaScript gives it a meaning of its own';
         problems.push({ ...document.locateKey([...path, name]), path: formatPath([...path, name]), message });
       }
-      const first = names.slice(0, index).find((other) => sameName(other, name));
-      if (first === undefined) continue;
-      report([...path, name], [...path, first], `this ${what} exists already; case makes no difference`, true);
+      const first = seen.get(foldName(name));
+      if (first === undefined) seen.set(foldName(name), name);
+      else report([...path, name], [...path, first], `this ${what} exists already; case makes no difference`, true);
     }
   };
   checkNames(['hubs'], [...hubs.keys()], 'hub');
+  if (hubs.size > MAX_HUBS) tooMany(['hubs', [...hubs.keys()][MAX_HUBS]!], true, MAX_HUBS, 'hubs');
 
   const taps = new Map<string, PropertyKey[]>();
+  let tapCount = 0;
   for (const [hub, found] of hubs) {
     const hubEntries = entriesOf(found);
     checkNames(['hubs', hub, 'users'], [...entriesOf(hubEntries.get('users')).keys()], 'user');
     for (const [index, tap] of listOf(hubEntries.get('taps')).entries()) {
+      if (++tapCount === MAX_TAPS + 1) tooMany(['hubs', hub, 'taps', index], false, MAX_TAPS, 'TAPs in all hubs');
       const name = entriesOf(tap).get('name');
       if (typeof name !== 'string') continue;
       const path = ['hubs', hub, 'taps', index, 'name'];

@@ -1,6 +1,6 @@
 import { ERROR_AUTH_FAILED, ERROR_AUTH_TYPE, ERROR_NONE } from './errors.ts';
 import type { LoginRequest } from './login-request.ts';
-import { equalBytes, HASH_BYTES, hashedPassword, type Sha0, securePassword } from './password.ts';
+import { equalBytes, HASH_BYTES, hashedPassword, MAX_PASSWORD_BYTES, type Sha0, securePassword } from './password.ts';
 
 /** A user as far as signing in goes. */
 export type UserRecord =
@@ -33,7 +33,9 @@ export function authenticate(
       right = equalBytes(securePassword(sha0, stored, challenge), credential.securePassword);
       break;
     case 'plain':
-      right = equalBytes(stored, hashedPassword(sha0, credential.password, request.userName));
+      right =
+        credential.password.length <= MAX_PASSWORD_BYTES &&
+        equalBytes(stored, hashedPassword(sha0, credential.password, request.userName));
       break;
     case 'anonymous':
     case 'certificate':

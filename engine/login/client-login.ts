@@ -4,10 +4,10 @@ import type { ProductInfo } from '../product.ts';
 import type { Credential } from './credential.ts';
 import type { Extensions } from './extensions.ts';
 import type { Hello } from './hello.ts';
-import { asksForBridge, type LoginRequest, MAX_CONNECTIONS, type SessionWishes } from './login-request.ts';
+import { asksForBridge, type LoginRequest, MAX_CONNECTIONS, MAX_NAME, type SessionWishes } from './login-request.ts';
 import type { NodeInfo } from './node-info.ts';
 import { otherOs } from './os-info.ts';
-import { HASH_BYTES, hashedPassword, type Sha0, securePassword } from './password.ts';
+import { HASH_BYTES, hashedPassword, MAX_PASSWORD_BYTES, type Sha0, securePassword } from './password.ts';
 
 /** With what a user signs in: `protocol/control-plane.md` §4.2. Types 0, 1, 1 and 2 on the wire. */
 export type ClientCredential =
@@ -56,12 +56,6 @@ export interface LoginContext {
 
 /** Lowest build that no server refuses: `protocol/control-plane.md` §4.6. */
 export const MIN_BUILD = 9000;
-
-/** Characters of the name of a hub or a user: `protocol/control-plane.md` §9. */
-const MAX_NAME = 255;
-
-/** Bytes of a password. Ours: a login has 64 KiB for everything, and nobody types this much. */
-const MAX_PASSWORD_BYTES = 1024;
 
 /** Throws a `RangeError` for what a server would misunderstand or has no room for. Passwords are not in its text. */
 export function checkLogin(login: ClientLogin, product: ProductInfo): void {
@@ -153,7 +147,8 @@ function nodeInfo(node: ClientNode, productName: string, context: LoginContext):
     clientHostName: node.hostName,
     clientAddress: local.address,
     clientPort: local.port,
-    serverProductName: hello.server,
+    // The server's text goes back to it, and a login has a bound that a hello has not.
+    serverProductName: hello.server.slice(0, MAX_NAME),
     serverProductVersion: hello.version,
     serverProductBuild: hello.build,
     serverHostName: node.serverHostName,

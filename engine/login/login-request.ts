@@ -48,6 +48,9 @@ export const UNKNOWN_CLIENT = 'Unknown';
 /** TCP connections of one session: §0. */
 export const MAX_CONNECTIONS = 32;
 
+/** Characters of the name of a hub or a user: §9. What a peer calls itself is cut to as many. */
+export const MAX_NAME = 255;
+
 export function buildLogin(request: LoginRequest): PackBuilder {
   const builder = new PackBuilder()
     .str('method', 'login')
@@ -76,8 +79,8 @@ export function buildLogin(request: LoginRequest): PackBuilder {
 }
 
 /**
- * Reads a Pack whose method is `login`. The elements that it must have are `hubname` and `username` (else 4), and a
- * client that reports an `error` is answered with the same one.
+ * Reads a Pack whose method is `login`. The elements that it must have are `hubname` and `username` (else 4), of a
+ * length that names can have (else 4), and a client that reports an `error` is answered with the same one.
  */
 export function readLogin(pack: Pack): LoginRequest | MessageError {
   const error = pack.int('error');
@@ -86,6 +89,12 @@ export function readLogin(pack: Pack): LoginRequest | MessageError {
   const userName = pack.str('username');
   if (hubName === '') return messageError(ERROR_PROTOCOL, 'the login names no hub');
   if (userName === '') return messageError(ERROR_PROTOCOL, 'the login names no user');
+  // They are hashed and logged: a name may not cost more than a name is worth.
+  if (hubName.length > MAX_NAME)
+    return messageError(ERROR_PROTOCOL, `the hub's name has more than ${MAX_NAME} characters`);
+  if (userName.length > MAX_NAME) {
+    return messageError(ERROR_PROTOCOL, `the user's name has more than ${MAX_NAME} characters`);
+  }
   const clientName = pack.str('client_str');
   return {
     hubName,
@@ -94,7 +103,7 @@ export function readLogin(pack: Pack): LoginRequest | MessageError {
     clientName,
     clientVersion: pack.int('client_ver'),
     clientBuild: pack.int('client_build'),
-    displayName: pack.str('hello') || UNKNOWN_CLIENT,
+    displayName: pack.str('hello').slice(0, MAX_NAME) || UNKNOWN_CLIENT,
     clientId: pack.int('client_id'),
     uniqueId: pack.data('unique_id'),
     maxConnection: Math.min(Math.max(pack.int('max_connection'), 1), MAX_CONNECTIONS),

@@ -8,6 +8,9 @@ export type Sha0 = (bytes: Uint8Array) => Uint8Array;
 /** Bytes of a SHA-0 value, of a stored password and of a challenge. */
 export const HASH_BYTES = 20;
 
+/** Bytes of a password. Ours: a login has 64 KiB for everything, and nobody types this much. */
+export const MAX_PASSWORD_BYTES = 1024;
+
 /**
  * What a server stores of a password.
  *

@@ -13,8 +13,9 @@ import {
   ERROR_TOO_MANY_CONNECTIONS,
   ERROR_UNKNOWN_SESSION,
 } from '../login/errors.ts';
-import { NO_EXTENSIONS } from '../login/extensions.ts';
+import { type Extensions, NO_EXTENSIONS } from '../login/extensions.ts';
 import type { LoginRequest } from '../login/login-request.ts';
+import { EXTENSION_RETIRE, RETIRE_VERSION } from '../login/own-extensions.ts';
 import { equalBytes } from '../login/password.ts';
 import { DEFAULT_POLICY } from '../login/policy.ts';
 import { sessionKeys } from '../login/welcome.ts';
@@ -33,8 +34,10 @@ export interface Attachment {
   readonly member: ServerSession;
 }
 
+/** Ports of the core, for sessions and TAPs together. */
+const PORTS_MAX = 2048;
 /** Sessions of one server: what the core has ports for, with some left for TAPs. */
-export const SESSIONS_MAX = 1920;
+const SESSIONS_MAX = 1920;
 /** Connections at which no session gets a further one: the core has 4,096, and every session needs its first. */
 const CONNECTIONS_MAX = 4096 - SESSIONS_MAX;
 /** Stations behind a session that is not a bridge, policy NoBridge: `protocol/data-plane.md` §6.5. */
@@ -43,6 +46,8 @@ const STATIONS_OF_A_CLIENT = 3;
 export interface AuthorityOptions {
   readonly core: Core;
   readonly random: Random;
+  /** TAPs of all hubs. */
+  readonly taps: number;
   readonly timeoutMs: number;
   /** 1 to 32. */
   readonly maxConnections: number;
@@ -64,12 +69,12 @@ export class HubAuthority implements Authority<Admission, Attachment> {
   }
 
   login(request: LoginRequest, challenge: Uint8Array, peer: Peer): { ok: true; grant: Grant<Admission> } | Refusal {
-    const { core, hubs, sessions } = this.#options;
+    const { core, hubs } = this.#options;
     const hub = hubs.get(hubKey(request.hubName));
     const user = hub?.user(request.userName);
     let code = hub === undefined ? ERROR_HUB_NOT_FOUND : authenticate(core.sha0, user, request, challenge);
     if (code === ERROR_NONE && request.monitorMode) code = ERROR_MONITOR_DENIED;
-    if (code === ERROR_NONE && sessions.size >= SESSIONS_MAX) code = ERROR_HUB_BUSY;
+    if (code === ERROR_NONE && !this.hasRoom(undefined)) code = ERROR_HUB_BUSY;
     if (hub === undefined || code !== ERROR_NONE) {
       this.#options.refused(request, peer, code);
       return { ok: false, code };
@@ -83,12 +88,21 @@ export class HubAuthority implements Authority<Admission, Attachment> {
   ): { ok: true; direction: Direction; token: Attachment } | Refusal {
     const member = this.#find(sessionKey);
     if (member === undefined) return { ok: false, code: ERROR_UNKNOWN_SESSION };
+    if (!this.hasRoom(member)) return { ok: false, code: ERROR_TOO_MANY_CONNECTIONS };
     const { tunnels } = member.session;
-    if (tunnels.length >= member.maxConnections || this.#options.connections() >= CONNECTIONS_MAX) {
-      return { ok: false, code: ERROR_TOO_MANY_CONNECTIONS };
-    }
     const direction = member.halfDuplex ? nextDirection(tunnels.map((tunnel) => tunnel.direction)) : 0;
     return { ok: true, direction, token: { member } };
+  }
+
+  /**
+   * Whether there is room for a new session, or for another connection of `member`. To be asked again when the answer
+   * to a login has left: any number of others may have been answered before it.
+   */
+  hasRoom(member: ServerSession | undefined): boolean {
+    const { sessions, connections, taps } = this.#options;
+    if (member === undefined) return sessions.size < Math.min(SESSIONS_MAX, PORTS_MAX - taps);
+    // One above the number is admitted (§6): the replacement of a connection that is about to be closed.
+    return member.session.tunnels.length <= member.maxConnections && connections() < CONNECTIONS_MAX;
   }
 
   hubNames(): readonly string[] {
@@ -104,8 +118,8 @@ export class HubAuthority implements Authority<Admission, Attachment> {
       sessionName: hub.nextSessionName(user),
       connectionName: `CID-${this.#connections}`,
       maxConnection: grantedConnections(request, maxConnections),
-      // What leaves TLS, and what is compressed, is not offered: both are the server's to refuse (§5).
-      useEncrypt: true,
+      useEncrypt: request.useEncrypt,
+      // Not offered: it is the server's to refuse (§5).
       useCompress: false,
       halfConnection: request.halfConnection,
       qos: request.qos,
@@ -118,7 +132,7 @@ export class HubAuthority implements Authority<Admission, Attachment> {
         TimeOut: Math.floor(timeoutMs / 1000),
         NoBridge: !request.bridgeMode,
       },
-      extensions: NO_EXTENSIONS,
+      extensions: agreed(request.extensions),
       token: { hub, user, stationsMax: request.bridgeMode ? 0 : STATIONS_OF_A_CLIENT },
     };
   }
@@ -131,4 +145,9 @@ export class HubAuthority implements Authority<Admission, Attachment> {
     }
     return found;
   }
+}
+
+/** What both sides can do. */
+function agreed(offered: Extensions): Extensions {
+  return offered.has(EXTENSION_RETIRE) ? new Map([[EXTENSION_RETIRE, RETIRE_VERSION]]) : NO_EXTENSIONS;
 }

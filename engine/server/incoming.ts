@@ -17,7 +17,7 @@ export class Incoming implements ChannelHandler {
   readonly #channel: Channel;
   readonly #authority: HubAuthority;
   readonly #accepted: (outcome: Accepted) => Tunnel | undefined;
-  readonly #gone: (incoming: Incoming) => void;
+  readonly #gone: () => void;
   #entrance: Entrance<ServerPreamble<Admission, Attachment>> | undefined;
   #tunnel: Tunnel | undefined;
 
@@ -26,7 +26,7 @@ export class Incoming implements ChannelHandler {
     channel: Channel,
     authority: HubAuthority,
     accepted: (outcome: Accepted) => Tunnel | undefined,
-    gone: (incoming: Incoming) => void,
+    gone: () => void,
   ) {
     this.#node = node;
     this.#channel = channel;
@@ -59,7 +59,7 @@ export class Incoming implements ChannelHandler {
 
   closed(error: HostError | undefined): void {
     this.#node.forget(this);
-    this.#gone(this);
+    this.#gone();
     this.#tunnel?.handleClosed(error?.message ?? 'the peer closed the connection');
     this.#entrance?.handleEnd();
   }
@@ -69,9 +69,14 @@ export class Incoming implements ChannelHandler {
     if (this.#tunnel === undefined) this.#channel.close();
   }
 
+  /** Closes a connection that has not logged in, at once. */
+  abort(): void {
+    this.#channel.abort();
+  }
+
   pollTimeout(): number {
     return this.#tunnel === undefined
-      ? (this.#entrance?.preamble.pollTimeout() ?? Number.POSITIVE_INFINITY)
+      ? (this.#entrance?.pollTimeout() ?? Number.POSITIVE_INFINITY)
       : Number.POSITIVE_INFINITY;
   }
 

@@ -14,6 +14,8 @@ export interface ServerSession {
   /** 1 to 32. */
   readonly maxConnections: number;
   readonly halfDuplex: boolean;
+  /** False: every connection leaves TLS behind its login (`protocol/control-plane.md` §8.4). */
+  readonly encrypted: boolean;
   /** Milliseconds since 1970. */
   readonly since: number;
 }

@@ -6,6 +6,7 @@ import { Hub, hubKey } from '../hub/hub.ts';
 import type { Peer } from '../login/authority.ts';
 import { describeError } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
+import { EXTENSION_RETIRE } from '../login/own-extensions.ts';
 import { Node } from '../node.ts';
 import { Session, type Tunnel } from '../session/session.ts';
 import { HubAuthority } from './authority.ts';
@@ -28,6 +29,13 @@ export async function startServer(host: Host, options: ServerOptions, log: Log):
   return server;
 }
 
+/**
+ * Connections that have not logged in, at a time: some 100 KiB each. When there are too many, the one that has been
+ * there longest goes. A login takes two round trips, so a flood of silent strangers pushes itself out, where refusing
+ * newcomers would let it shut everybody out for as long as the preamble is patient.
+ */
+const STRANGERS_MAX = 1024;
+
 class Server implements RunningServer {
   readonly #node: Node;
   readonly #options: ServerOptions;
@@ -35,6 +43,8 @@ class Server implements RunningServer {
   readonly #hubs = new Map<string, Hub>();
   readonly #sessions = new Set<ServerSession>();
   readonly #incoming = new Set<Incoming>();
+  /** Those of them that have not logged in, in the order in which they came. */
+  readonly #strangers = new Set<Incoming>();
   readonly #listeners: Listener[] = [];
   readonly #authority: HubAuthority;
 
@@ -47,6 +57,7 @@ class Server implements RunningServer {
       random: host.random,
       timeoutMs: options.timeoutMs,
       maxConnections: options.maxConnections,
+      taps: options.hubs.reduce((sum, hub) => sum + hub.taps.length, 0),
       hubs: this.#hubs,
       connections: () => this.#node.plane.connections,
       sessions: this.#sessions,
@@ -60,9 +71,12 @@ class Server implements RunningServer {
       this.#hubs.set(hubKey(hub.name), hub);
       for (const tap of hubOptions.taps) {
         hub.taps.push(
-          this.#node.openTap(hub.number, tap, (error) =>
-            this.#log('error', 'the TAP of a hub went away', { hub: hub.name, tap: tap.name, cause: error.message }),
-          ),
+          this.#node.openTap(hub.number, tap, (error) => {
+            // Its port may soon be somebody else's.
+            const index = hub.taps.findIndex((entry) => entry.tap.name === tap.name);
+            if (index >= 0) hub.taps.splice(index, 1);
+            this.#log('error', 'the TAP of a hub went away', { hub: hub.name, tap: tap.name, cause: error.message });
+          }),
         );
       }
     }
@@ -100,19 +114,42 @@ class Server implements RunningServer {
       this.#node,
       channel,
       this.#authority,
-      (outcome) => this.#enter(channel, outcome),
-      (gone) => this.#incoming.delete(gone),
+      (outcome) => {
+        this.#strangers.delete(incoming);
+        return this.#enter(channel, outcome);
+      },
+      () => {
+        this.#incoming.delete(incoming);
+        this.#strangers.delete(incoming);
+      },
     );
     this.#incoming.add(incoming);
+    this.#strangers.add(incoming);
+    if (this.#strangers.size > STRANGERS_MAX) this.#turnAway();
     return incoming;
+  }
+
+  #turnAway(): void {
+    const [oldest] = this.#strangers;
+    if (oldest === undefined) return;
+    this.#strangers.delete(oldest);
+    this.#log('debug', 'too many connections without a login: the oldest one is closed', { limit: STRANGERS_MAX });
+    oldest.abort();
   }
 
   /** A login opens a session, an additional connection joins one. */
   #enter(channel: Channel, outcome: Accepted): Tunnel | undefined {
+    const joined = outcome.kind === 'attach' ? outcome.token.member : undefined;
+    // While the answer was on its way the session may have ended, or others may have taken the room that was left.
+    if (joined?.session.over === true) return undefined;
+    if (!this.#authority.hasRoom(joined)) {
+      const { address, port } = channel.remote;
+      this.#log('warn', 'a login was granted, and then there was no room for it', { peer: `${address}:${port}` });
+      return undefined;
+    }
     const member = outcome.kind === 'login' ? this.#openSession(channel, outcome) : outcome.token.member;
-    // The session may have ended while the answer was on its way.
-    if (member.session.over) return undefined;
     const direction = outcome.kind === 'attach' ? outcome.direction : member.halfDuplex ? 2 : 0;
+    if (!member.encrypted) channel.leaveTls();
     return member.session.join(channel, direction, outcome.remainder, this.#node.now());
   }
 
@@ -120,13 +157,15 @@ class Server implements RunningServer {
     const { core, plane, host } = this.#node;
     const { grant } = outcome;
     const { hub, user, stationsMax } = grant.token;
+    const retires = grant.extensions.has(EXTENSION_RETIRE);
     const session = new Session({
       core,
       plane,
       random: host.random,
-      port: core.openSession(hub.number, { qos: grant.qos, stationsMax }),
+      port: core.openSession(hub.number, { qos: grant.qos, stationsMax, retires }),
       timeoutMs: grant.timeoutMs,
       side: 'server',
+      retires,
       touch: this.#node.touch,
       connectionLost: (cause) => this.#log('debug', 'connection lost', { session: member.name, cause }),
       ended: (cause) => this.#closeSession(member, cause),
@@ -139,6 +178,7 @@ class Server implements RunningServer {
       key: grant.sessionKey,
       maxConnections: grant.maxConnection,
       halfDuplex: grant.halfConnection,
+      encrypted: grant.useEncrypt,
       since: host.clock.utc(),
     };
     this.#sessions.add(member);
@@ -151,7 +191,7 @@ class Server implements RunningServer {
       peer: `${remote.address}:${remote.port}`,
       client: outcome.request.displayName,
       protocol: security?.protocol,
-      cipher: security?.cipher,
+      cipher: grant.useEncrypt ? security?.cipher : 'none',
     });
     return member;
   }

@@ -1,4 +1,5 @@
 import type { Channel } from '../host.ts';
+import { READ_TIMEOUT_MS } from '../login/patience.ts';
 
 /** What both preambles have in common: see `engine/login/server-preamble.ts` and `client-preamble.ts`. */
 export interface Preamble {
@@ -23,6 +24,8 @@ export class Entrance<P extends Preamble> {
   #pending: Uint8Array = NOTHING;
   #finished = false;
   #paused = false;
+  /** When a peer that does not read what the preamble said last is given up. */
+  #drainBy = Number.POSITIVE_INFINITY;
 
   /** @param done The preamble has its outcome and is silent. Called once. */
   constructor(preamble: P, channel: Channel, done: () => void) {
@@ -35,6 +38,7 @@ export class Entrance<P extends Preamble> {
     // A host may still deliver what it had read before it was paused.
     if (this.preamble.outcome !== undefined) return this.#late(bytes);
     this.preamble.handleBytes(bytes, now);
+    this.#limitDraining(now);
     this.pump();
   }
 
@@ -44,8 +48,20 @@ export class Entrance<P extends Preamble> {
   }
 
   handleTimeout(now: number): void {
-    this.preamble.handleTimeout(now);
-    this.pump();
+    if (this.preamble.outcome === undefined) {
+      this.preamble.handleTimeout(now);
+      this.#limitDraining(now);
+      this.pump();
+    } else if (!this.#finished && now >= this.#drainBy) {
+      this.#finished = true;
+      this.#channel.abort();
+    }
+  }
+
+  /** When to call `handleTimeout`; Infinity when there is nothing to wait for. */
+  pollTimeout(): number {
+    if (this.#finished) return Number.POSITIVE_INFINITY;
+    return this.preamble.outcome === undefined ? this.preamble.pollTimeout() : this.#drainBy;
   }
 
   /** Bytes that arrived behind the outcome; they belong to the tunnel. */
@@ -61,19 +77,28 @@ export class Entrance<P extends Preamble> {
     for (;;) {
       if (this.#pending.length === 0) this.#pending = this.preamble.pollOutput() ?? NOTHING;
       if (this.#pending.length === 0) break;
+      if (this.preamble.outcome !== undefined) this.#hold();
       const taken = this.#channel.write(this.#pending);
       this.#pending = this.#pending.subarray(taken);
       if (this.#pending.length > 0) break;
     }
     if (this.preamble.outcome === undefined) return;
-    if (this.#pending.length > 0) {
-      if (!this.#paused) this.#channel.pause();
-      this.#paused = true;
-      return;
-    }
+    if (this.#pending.length > 0) return;
     this.#finished = true;
-    if (this.#paused) this.#channel.resume();
     this.#done();
+    if (this.#paused) this.#channel.resume();
+  }
+
+  /** Nothing is read while the last answer leaves: what comes behind it may not be TLS any more. */
+  #hold(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#channel.pause();
+  }
+
+  /** Once there is an outcome, the peer has as long to read the answer as it had for its requests. */
+  #limitDraining(now: number): void {
+    if (this.preamble.outcome !== undefined) this.#drainBy = Math.min(this.#drainBy, now + READ_TIMEOUT_MS);
   }
 
   #lateBytes: Uint8Array = NOTHING;

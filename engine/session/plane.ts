@@ -11,6 +11,8 @@ export interface Lane {
   readonly channel: Channel;
   /** The peer broke the rules of the stream. */
   failed(cause: string): void;
+  /** The peer has sent its last on this connection. */
+  retired(): void;
 }
 
 interface TapPort {
@@ -50,6 +52,8 @@ export class Plane {
   detach(connection: number): void {
     this.#lanes.delete(connection);
     this.#core.closeConnection(connection);
+    // What waited for it, or for the buffer that it held, can leave now.
+    this.wake();
   }
 
   attachTap(port: number, tap: Tap): void {
@@ -106,7 +110,11 @@ export class Plane {
   };
 
   #receive(): void {
-    this.#core.receive(this.#clock.now(), (connection, cause) => this.#lanes.get(connection)?.failed(cause));
+    this.#core.receive(
+      this.#clock.now(),
+      (connection, cause) => this.#lanes.get(connection)?.failed(cause),
+      (connection) => this.#lanes.get(connection)?.retired(),
+    );
   }
 
   /** One batch. As long as there was something the next turn looks again; after silence the poller takes over. */

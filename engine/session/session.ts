@@ -15,6 +15,8 @@ export interface SessionOptions {
   readonly timeoutMs: number;
   /** Which side of the session this is: it decides who sends where in half duplex. */
   readonly side: 'client' | 'server';
+  /** Both sides are ours and agreed to tell each other when they are done with a connection. */
+  readonly retires: boolean;
   /** The session is over; its port is the owner's to close. Called once. */
   readonly ended: (cause: string) => void;
   /** A deadline may have come nearer. */
@@ -31,10 +33,18 @@ export interface Tunnel extends Lane {
   readonly direction: Direction;
   /** Milliseconds of the host's clock. */
   readonly since: number;
+  /** This side sends nothing more on it: it is about to be closed. */
+  readonly retiring: boolean;
   handleBytes(bytes: Uint8Array): void;
   handleWritable(): void;
   handleClosed(cause: string): void;
 }
+
+/**
+ * Milliseconds by which a timer may be late before it says nothing about the peer: this process stood still, as on a
+ * machine that was paused, and what came meanwhile has not been read. It gets as long to read it.
+ */
+const LATE_MS = 1_000;
 
 /** Deadlines of one tunnel; Infinity where the direction makes them pointless. */
 interface Timers {
@@ -42,7 +52,15 @@ interface Timers {
   silence: number;
   /** Span after which the next keep-alive is due when nothing else was sent. */
   span: number;
+  /** When to look whether a connection that is about to be closed has sent what it had. */
+  drain: number;
+  /** When to close it whether it has or not. */
+  drainBy: number;
 }
+
+/** How often a retiring connection is looked after, and how long it may take to send what it has. */
+const DRAIN_LOOK_MS = 50;
+const DRAIN_MS = 5_000;
 
 /**
  * One login's worth of connections, on either side: keep-alives, time-outs, and the end. Which connections there shall
@@ -55,6 +73,8 @@ export class Session implements Timed {
   readonly #tunnels = new Map<Tunnel, Timers>();
   /** When the session ends for want of a connection. */
   #abandoned = Number.POSITIVE_INFINITY;
+  /** When something was last heard on the connections that are gone. */
+  #heard = 0;
   #over = false;
 
   constructor(options: SessionOptions) {
@@ -81,11 +101,13 @@ export class Session implements Timed {
     const sends = direction === 0 || (direction === 2) === (side === 'client');
     const receives = direction === 0 || !sends;
     const connection = core.openConnection(this.port, sends, now);
-    const tunnel: Tunnel = {
+    const tunnel: Writable<Tunnel> = {
       channel,
       connection,
       direction,
       since: now,
+      retiring: false,
+      retired: () => this.#handleRetired(tunnel),
       failed: (cause) => this.#close(tunnel, cause),
       handleBytes: (bytes) => plane.handleBytes(connection, bytes),
       handleWritable: () => plane.handleWritable(connection),
@@ -97,6 +119,8 @@ export class Session implements Timed {
       keepAlive: sends ? now : Number.POSITIVE_INFINITY,
       silence: receives ? now + this.timeoutMs : Number.POSITIVE_INFINITY,
       span,
+      drain: Number.POSITIVE_INFINITY,
+      drainBy: Number.POSITIVE_INFINITY,
     });
     this.#abandoned = Number.POSITIVE_INFINITY;
     plane.attach(connection, tunnel);
@@ -104,6 +128,21 @@ export class Session implements Timed {
     if (remainder.length > 0) plane.handleBytes(connection, remainder);
     this.#options.touch(this);
     return tunnel;
+  }
+
+  /**
+   * Closes a connection without losing what is on it. Our own peers are told and answer with their last word, which
+   * closes it; of another peer's frames those are lost that it has queued on the connection but not sent: nothing in the
+   * protocol asks it to stop (`protocol/data-plane.md` §4.6).
+   */
+  retire(tunnel: Tunnel, now: number): void {
+    const timers = this.#tunnels.get(tunnel);
+    if (timers === undefined || tunnel.retiring) return;
+    this.#sendLast(tunnel, timers);
+    timers.drain = now + DRAIN_LOOK_MS;
+    // A peer of ours answers as soon as it can; until then nothing is gained by giving up what is on the way.
+    timers.drainBy = now + (this.#options.retires ? this.timeoutMs : DRAIN_MS);
+    this.#options.touch(this);
   }
 
   /** Ends the session from this side. There is no goodbye in the protocol: the connections close (§8.3). */
@@ -121,7 +160,9 @@ export class Session implements Timed {
   pollTimeout(): number {
     if (this.#over) return Number.POSITIVE_INFINITY;
     let next = this.#abandoned;
-    for (const timers of this.#tunnels.values()) next = Math.min(next, timers.keepAlive, timers.silence);
+    for (const timers of this.#tunnels.values()) {
+      next = Math.min(next, timers.keepAlive, timers.silence, timers.drain);
+    }
     return next;
   }
 
@@ -129,6 +170,7 @@ export class Session implements Timed {
     for (const [tunnel, timers] of [...this.#tunnels]) {
       if (timers.keepAlive <= now) this.#handleKeepAlive(tunnel, timers, now);
       if (timers.silence <= now) this.#handleSilence(tunnel, timers, now);
+      if (timers.drain <= now) this.#handleDrain(tunnel, timers, now);
     }
     if (this.#abandoned <= now) this.end('no connection came back within the session time-out');
   }
@@ -150,10 +192,34 @@ export class Session implements Timed {
     plane.wake();
   }
 
+  #sendLast(tunnel: Writable<Tunnel>, timers: Timers): void {
+    const { core, plane } = this.#options;
+    tunnel.retiring = true;
+    timers.keepAlive = Number.POSITIVE_INFINITY;
+    core.retireConnection(tunnel.connection);
+    plane.wake();
+  }
+
+  /** The peer's last word: it is answered with ours, or it is the answer to ours. */
+  #handleRetired(tunnel: Tunnel): void {
+    const timers = this.#tunnels.get(tunnel);
+    if (timers === undefined) return;
+    if (tunnel.retiring) this.#close(tunnel, 'replaced');
+    else this.#sendLast(tunnel, timers);
+  }
+
+  #handleDrain(tunnel: Tunnel, timers: Timers, now: number): void {
+    const { core, retires } = this.#options;
+    const done = !retires && core.isDrained(tunnel.connection);
+    if (done || timers.drainBy <= now) this.#close(tunnel, 'replaced');
+    else timers.drain = now + DRAIN_LOOK_MS;
+  }
+
   /** Only what is complete counts as a sign of life: `protocol/data-plane.md` §4.7. */
   #handleSilence(tunnel: Tunnel, timers: Timers, now: number): void {
     const end = this.#options.core.receivedAt(tunnel.connection) + this.timeoutMs;
     if (end > now) timers.silence = end;
+    else if (now - timers.silence > LATE_MS) timers.silence = now + LATE_MS;
     else this.#close(tunnel, `nothing was received for ${this.timeoutMs / 1000} seconds`);
   }
 
@@ -166,10 +232,14 @@ export class Session implements Timed {
   #forget(tunnel: Tunnel, cause: string): void {
     if (!this.#tunnels.delete(tunnel)) return;
     const { core, plane, connectionLost, touch } = this.#options;
-    // What was heard last tells how long the peer may still come back.
-    if (this.#tunnels.size === 0) this.#abandoned = core.receivedAt(tunnel.connection) + this.timeoutMs;
+    // What was heard last, on whichever connection, tells how long the peer may still come back: in half duplex there
+    // are those on which it never says anything.
+    this.#heard = Math.max(this.#heard, core.receivedAt(tunnel.connection));
+    if (this.#tunnels.size === 0) this.#abandoned = this.#heard + this.timeoutMs;
     plane.detach(tunnel.connection);
     connectionLost?.(cause);
     if (!this.#over) touch(this);
   }
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };

@@ -10,7 +10,11 @@ export interface Libc {
   write(fd: number, address: number, bytes: number): number;
   /** @param argument Address of a struct, or a number, as the request has it. */
   ioctl(fd: number, request: number, argument: number): number;
+  /** Of the commands with a number as argument. */
+  fcntl(fd: number, command: number, argument: number): number;
   socket(domain: number, type: number, protocol: number): number;
+  /** @param value Address of the option's value. */
+  setsockopt(fd: number, level: number, option: number, value: number, bytes: number): number;
   epoll_create1(flags: number): number;
   epoll_ctl(epollFd: number, operation: number, fd: number, event: number): number;
   /** @param timeoutMs -1 waits for ever, 0 not at all. */
@@ -28,8 +32,8 @@ export interface Libc {
 export type CType = 'int' | 'size' | 'address';
 
 /**
- * `open` and `ioctl` are variadic in C. On x86-64 and AArch64 Linux a variadic function takes integers where any other
- * does, so they are declared with the one argument that is used here. Results of `read` and `write` are declared `int`:
+ * `open`, `ioctl` and `fcntl` are variadic in C. On x86-64 and AArch64 Linux a variadic function takes integers where any
+ * other does, so they are declared with the one argument that is used here. Results of `read` and `write` are declared `int`:
  * nothing here moves 2 GiB at once.
  */
 export const SIGNATURES = {
@@ -38,7 +42,9 @@ export const SIGNATURES = {
   read: ['int', ['int', 'address', 'size']],
   write: ['int', ['int', 'address', 'size']],
   ioctl: ['int', ['int', 'size', 'address']],
+  fcntl: ['int', ['int', 'int', 'int']],
   socket: ['int', ['int', 'int', 'int']],
+  setsockopt: ['int', ['int', 'int', 'int', 'address', 'int']],
   epoll_create1: ['int', ['int']],
   epoll_ctl: ['int', ['int', 'int', 'int', 'address']],
   epoll_wait: ['int', ['int', 'address', 'int', 'int']],

@@ -1,6 +1,7 @@
 import type { Host } from '../../engine/host.ts';
 import { Poller } from '../linux/poller.ts';
 import { createTaps } from '../linux/tap.ts';
+import { watchAddresses } from '../shared/addresses.ts';
 import { clock } from '../shared/clock.ts';
 import { coreBinary } from '../shared/core-binary.ts';
 import { random } from '../shared/random.ts';
@@ -21,6 +22,7 @@ export function createHost(): Host {
     clock,
     scheduler,
     random,
+    watchAddresses,
     coreBinary,
     runtime: describeRuntime('node', process.versions.node),
   };

@@ -47,18 +47,18 @@ function cause(error: unknown): { code: string; message: string } {
   return { code: String(system.code ?? 'EIO'), message: String(system.message ?? 'unknown error') };
 }
 
-/** A connection that could not be made. */
-export function connectFailure(host: string, port: number, error: unknown): HostFailure {
+/** A connection that could not be made. @param place What it was to lead to. */
+export function connectFailure(place: string, error: unknown): HostFailure {
   const { code, message } = cause(error);
   const reason = CONNECT[code] ?? message;
-  return new HostFailure('connect', code, `Cannot connect to ${endpoint(host, port)}: ${reason} (${code}).`);
+  return new HostFailure('connect', code, `Cannot connect to ${place}: ${reason} (${code}).`);
 }
 
-/** A connection that was made and then lost. */
-export function lossFailure(host: string, port: number, error: unknown): HostFailure {
+/** A connection that was made and then lost. @param place What it led to. */
+export function lossFailure(place: string, error: unknown): HostFailure {
   const { code, message } = cause(error);
   const reason = code === 'EPROTO' || !CONNECT[code] || CONNECT[code] === NO_TLS ? message : CONNECT[code];
-  return new HostFailure('connect', code, `The connection with ${endpoint(host, port)} was lost: ${reason} (${code}).`);
+  return new HostFailure('connect', code, `The connection with ${place} was lost: ${reason} (${code}).`);
 }
 
 /** A port that could not be opened. */

@@ -5,7 +5,8 @@ import * as tls from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { ensureCertificate } from '../../cli/certificate.ts';
 import { createSelfSigned } from '../../cli/certificate-create.ts';
-import { fingerprint, fingerprintOf } from '../../cli/fingerprint.ts';
+import { fingerprintOf } from '../../cli/fingerprint.ts';
+import { fingerprint } from '../../engine/config/fingerprint.ts';
 import { temporaryFolder } from './support.ts';
 
 async function setUp() {

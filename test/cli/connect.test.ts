@@ -1,25 +1,16 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { main } from '../../cli/main.ts';
-import { formatServer, type ServerAddress, serverAddress } from '../../cli/server-address.ts';
-import type { ClientEnd } from '../../engine/client/options.ts';
-import { environmentOf, type FakeIo, fakeEngine, fakeIo, runCommand, temporaryFolder, until } from './support.ts';
+import type { ClientEnd, ClientOptions } from '../../engine/client/options.ts';
+import { formatServer, type ServerAddress, serverAddress } from '../../engine/config/server-address.ts';
+import { fakeIo, optionsOf, runCommand, startClient, temporaryFolder } from './support.ts';
 
 const ARGS = ['connect', 'vpn.example', '--hub', 'lab', '--user', 'alice', '--tap', 'vpn0'];
-
-/** Starts a client and hands over its options once the engine has them. */
-async function start(argv: readonly string[], io: FakeIo) {
-  const engine = fakeEngine();
-  const done = main(argv, environmentOf(engine), io);
-  await Promise.race([until(() => engine.clients.length > 0, 'the start of the client'), done]);
-  return { engine, done, client: engine.clients[0]!, options: engine.clients[0]?.options };
-}
 
 describe('options reach the engine', () => {
   test('the least', async () => {
     const io = fakeIo({ folder: await temporaryFolder() });
-    const { options, done } = await start(ARGS, io);
+    const { options, done } = await startClient(ARGS, io);
     expect(options).toMatchObject({
       host: 'vpn.example',
       port: 443,
@@ -29,8 +20,17 @@ describe('options reach the engine', () => {
       tap: { name: 'vpn0', addresses: [] },
       bridge: false,
       qos: true,
+      connections: 1,
+      connectionIntervalMs: 1000,
+      connectionLifetimeMs: Number.POSITIVE_INFINITY,
+      halfDuplex: false,
+      encrypt: true,
+      proxy: undefined,
       reconnectMs: 15_000,
+      reconnectAttempts: Number.POSITIVE_INFINITY,
+      stubborn: false,
     });
+    expect(io.err()).toBe('');
     io.signal('SIGINT');
     expect(await done).toBe(0);
   });
@@ -48,7 +48,7 @@ describe('options reach the engine', () => {
       '--bridge',
       '--no-qos',
     ];
-    const { options, done } = await start(
+    const { options, done } = await startClient(
       [...argv, '--address', '10.0.0.2/24', '--address', 'fd00::2/64', '--insecure'],
       io,
     );
@@ -77,10 +77,90 @@ describe('options reach the engine', () => {
   });
 });
 
+describe('each option alone', () => {
+  test.each<[string[], Partial<ClientOptions>]>([
+    [['--connections', '1'], { connections: 1 }],
+    [['--connections', '32'], { connections: 32 }],
+    [['--connection-interval', '1'], { connectionIntervalMs: 1000 }],
+    [['--connection-interval', '3600'], { connectionIntervalMs: 3_600_000 }],
+    [['--connection-lifetime', '1'], { connectionLifetimeMs: 1000 }],
+    [['--connection-lifetime', '604800'], { connectionLifetimeMs: 604_800_000 }],
+    [['--connection-lifetime', 'off'], { connectionLifetimeMs: Number.POSITIVE_INFINITY }],
+    [['--half-duplex', '--connections', '2'], { halfDuplex: true, connections: 2 }],
+    [['--no-encrypt'], { encrypt: false }],
+    [['--reconnect-interval', '5'], { reconnectMs: 5000, stubborn: false }],
+    [['--reconnect-interval', '86400'], { reconnectMs: 86_400_000 }],
+    [['--reconnect-attempts', '0'], { reconnectAttempts: 0, stubborn: true }],
+    [['--reconnect-attempts', '1000000'], { reconnectAttempts: 1_000_000, stubborn: true }],
+    [['--reconnect-attempts', 'unlimited'], { reconnectAttempts: Number.POSITIVE_INFINITY, stubborn: true }],
+    [['--no-qos'], { qos: false }],
+    [['--proxy', 'http://proxy.example'], { proxy: { kind: 'http', host: 'proxy.example', port: 8080 } }],
+    [['--proxy', 'socks4://10.0.0.1'], { proxy: { kind: 'socks4', host: '10.0.0.1', port: 1080 } }],
+    [['--proxy', 'socks4a://10.0.0.1:1'], { proxy: { kind: 'socks4a', host: '10.0.0.1', port: 1 } }],
+    [['--proxy', 'socks5://[fd00::1]:65535'], { proxy: { kind: 'socks5', host: 'fd00::1', port: 65535 } }],
+  ])('%j', async (argv, expected) => {
+    const io = fakeIo({ folder: await temporaryFolder() });
+    expect(await optionsOf([...ARGS, ...argv], io)).toMatchObject(expected);
+  });
+
+  test('no encryption is warned of, once', async () => {
+    const io = fakeIo({ folder: await temporaryFolder() });
+    await optionsOf([...ARGS, '--no-encrypt'], io);
+    const meaning =
+      /only the login at vpn\.example:443 is encrypted; whoever is in between can read and change every frame/g;
+    expect(io.err().match(meaning)).toHaveLength(1);
+    expect(io.err()).toContain('WARN');
+  });
+
+  test.each([
+    [
+      ['--connections', '0'],
+      "'--connections <count>' argument '0' is invalid. Allowed is a whole number from 1 to 32.",
+    ],
+    [['--connections', '33'], "argument '33' is invalid. Allowed is a whole number from 1 to 32."],
+    [
+      ['--connection-interval', '0'],
+      "'--connection-interval <seconds>' argument '0' is invalid. Allowed is a whole number from 1 to 3600 (seconds).",
+    ],
+    [['--connection-interval', '3601'], "argument '3601' is invalid. Allowed is a whole number from 1 to 3600"],
+    [
+      ['--connection-lifetime', '0'],
+      "'--connection-lifetime <seconds>' argument '0' is invalid. Allowed is a whole number from 1 to 604800 (seconds), or off.",
+    ],
+    [['--connection-lifetime', '604801'], "argument '604801' is invalid."],
+    [
+      ['--reconnect-interval', '4'],
+      "'--reconnect-interval <seconds>' argument '4' is invalid. Allowed is a whole number from 5 to 86400 (seconds).",
+    ],
+    [['--reconnect-interval', '86401'], "argument '86401' is invalid."],
+    [
+      ['--reconnect-attempts', '-1'],
+      "'--reconnect-attempts <count>' argument '-1' is invalid. Allowed is a whole number from 0 to 1000000, or unlimited.",
+    ],
+    [['--reconnect-attempts', '1000001'], "argument '1000001' is invalid."],
+    [['--reconnect-attempts', 'Infinity'], "argument 'Infinity' is invalid."],
+    [
+      ['--half-duplex'],
+      "'--connections <count>' is absent, which means '1' is invalid with half duplex. Allowed is a whole number from 2 to 32.",
+    ],
+    [
+      ['--half-duplex', '--connections', '1'],
+      "'--connections <count>' argument '1' is invalid with half duplex. Allowed is a whole number from 2 to 32.",
+    ],
+    [['--proxy', 'ftp://p'], "'--proxy <url>' argument 'ftp://p' is invalid: its kind must be one of http, socks4"],
+    [['--proxy-credentials-file', 'f'], '--proxy-credentials-file belongs to a proxy, and there is none'],
+  ])('%j is refused with field, value and range', async (argv, message) => {
+    const io = fakeIo();
+    expect(await runCommand([...ARGS, ...argv], io)).toBe(2);
+    expect(io.err()).toContain(message);
+    expect(io.err().match(/^error: /gm)).toHaveLength(1);
+  });
+});
+
 describe('what it prints', () => {
   test('for people, with the server’s words made harmless', async () => {
     const io = fakeIo({ folder: await temporaryFolder() });
-    const { client, done, engine } = await start(ARGS, io);
+    const { client, done, engine } = await startClient(ARGS, io);
     client.emit({ kind: 'connecting', attempt: 1 });
     client.emit({ kind: 'lost', cause: 'connection refused', retryMs: 15_000 });
     client.emit({ kind: 'connecting', attempt: 2 });
@@ -92,6 +172,8 @@ describe('what it prints', () => {
       protocol: 'TLSv1.3',
       message: 'hello\r\n\u001b[2Jthere\n',
     });
+    client.emit({ kind: 'interrupted', cause: 'connection reset\u001b' });
+    client.emit({ kind: 'resumed' });
     io.signal('SIGTERM');
     expect(await done).toBe(0);
     expect(engine.closed).toBe(1);
@@ -102,6 +184,8 @@ describe('what it prints', () => {
       'connected: alice in hub lab through vpn0; session SID-ALICE-1, server SoftEther, TLSv1.3 TLS_AES_256_GCM_SHA384',
       '  server says: hello',
       '  server says: \ufffd[2Jthere',
+      'interrupted: connection reset\ufffd; the session waits for new connections',
+      'resumed',
       'ended',
       '',
     ]);
@@ -110,8 +194,10 @@ describe('what it prints', () => {
   test('as JSON', async () => {
     const folder = await temporaryFolder();
     const io = fakeIo({ folder });
-    const { client, done } = await start([...ARGS, '--json'], io);
+    const { client, done } = await startClient([...ARGS, '--json'], io);
     client.emit({ kind: 'connecting', attempt: 1 });
+    client.emit({ kind: 'interrupted', cause: 'reset' });
+    client.emit({ kind: 'resumed' });
     const asked = fakeIo({ folder });
     expect(await runCommand(['status', '--json'], asked)).toBe(0);
     expect(JSON.parse(asked.out())).toMatchObject({ role: 'client', client: { server: 'vpn.example:443' } });
@@ -137,6 +223,8 @@ describe('what it prints', () => {
         pid: process.pid,
       },
       { event: 'connecting', time, attempt: 1 },
+      { event: 'interrupted', time, cause: 'reset' },
+      { event: 'resumed', time },
       { event: 'ended', time, cause: 'closed', message: 'ended by a signal' },
     ]);
     expect(await fs.readdir(path.join(folder, 'run/etherloom'))).toEqual([]);
@@ -156,11 +244,26 @@ describe('how it ends', () => {
     [{ kind: 'closed', message: 'closed' }, 0, ''],
   ])('%j', async (end, code, words) => {
     const io = fakeIo({ folder: await temporaryFolder() });
-    const { client, done } = await start(ARGS, io);
+    const { client, done } = await startClient(ARGS, io);
     client.end(end);
     expect(await done).toBe(code);
     expect(io.err()).toContain(words);
     expect(io.listening()).toBe(0);
+  });
+
+  test('the attempts are used up', async () => {
+    const io = fakeIo({ folder: await temporaryFolder() });
+    const { client, done } = await startClient([...ARGS, '--reconnect-attempts', '3', '--json'], io);
+    client.end({ kind: 'unreachable', message: 'wrong password\u202e.' });
+    expect(await done).toBe(8);
+    expect(JSON.parse(io.err())).toEqual({
+      error: {
+        kind: 'unreachable',
+        exitCode: 8,
+        message: 'wrong password\ufffd',
+        hint: 'no attempt is left: --reconnect-attempts (in a profile, reconnect.attempts) is 3',
+      },
+    });
   });
 
   test('elsewhere than on Linux at once', async () => {

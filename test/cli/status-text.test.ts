@@ -15,14 +15,13 @@ test('a server', () => {
   core          simd; 1,234,567 frames in 1,000 calls; 3 of 4,096 buffers in use
 
 Hub lab: 1 session, 1 TAP, 12 addresses in the forwarding table
-  SESSION      USER   PEER             CONNECTIONS  CIPHER                                                               SINCE    IN                         OUT              DROPPED
-  SID-ALICE-1  alice  192.0.2.7:50000            2  TLSv1.3 TLS_AES_256_GCM_SHA384, TLSv1.2 ECDHE-RSA-AES256-GCM-SHA384  1 d 3 h  1,234,567 frames, 1.5 GiB  5 frames, 320 B  queueFull 1,200, storm 3
-  TAP     SINCE    IN             OUT               DROPPED
-  elsrv0  1 d 3 h  0 frames, 0 B  1 frame, 2.0 KiB  -
-  Connections of SID-ALICE-1
-    PEER             PROTOCOL  CIPHER                       SINCE
-    192.0.2.7:50000  TLSv1.3   TLS_AES_256_GCM_SHA384       1 d 3 h
-    192.0.2.7:50001  TLSv1.2   ECDHE-RSA-AES256-GCM-SHA384  1 d 3 h`,
+  SESSION      USER   PEER             CONNECTIONS  SINCE    IN                         OUT              QUEUE      DROPPED
+  SID-ALICE-1  alice  192.0.2.7:50000            2  1 d 3 h  1,234,567 frames, 1.5 GiB  5 frames, 320 B  128.0 KiB  queueFull 1,200, storm 3
+  TAP     SINCE    IN             OUT               QUEUE  DROPPED
+  elsrv0  1 d 3 h  0 frames, 0 B  1 frame, 2.0 KiB  0 B    -
+  CONNECTION OF  PEER             DIRECTION         AGE        IN       OUT    QUEUE     LAST IN  PROTOCOL  CIPHER
+  SID-ALICE-1    192.0.2.7:50000  client-to-server  1 h 2 min  1.5 GiB  40 B   0 B       0 s ago  TLSv1.3   TLS_AES_256_GCM_SHA384
+  SID-ALICE-1    192.0.2.7:50001  server-to-client  9 s        0 B      320 B  64.0 KiB  9 s ago  TLSv1.2   ECDHE-RSA-AES256-GCM-SHA384`,
   );
 });
 
@@ -40,11 +39,39 @@ test('a client', () => {
   ]);
 });
 
+test('a session of one connection, and a client between two connections', () => {
+  const status = sampleStatus('client');
+  const [hub] = status.hubs;
+  const [session] = hub!.sessions;
+  const connections = [{ ...session!.connections![0]!, direction: 'both' as const, cipher: 'none' }];
+  const text = formatStatus(
+    {
+      ...status,
+      client: { ...status.client!, state: 'interrupted', attempts: 0, lastError: 'reset' },
+      hubs: [
+        {
+          ...hub!,
+          sessions: [
+            { ...session!, connections },
+            { ...session!, name: 'SID-BOB-2', connections: [] },
+          ],
+        },
+      ],
+    },
+    NOW,
+  );
+  expect(text).toMatch(/^ {2}state +interrupted$/m);
+  expect(text).toMatch(
+    /^ {2}SID-ALICE-1 +192\.0\.2\.7:50000 +both +1 h 2 min +1\.5 GiB +40 B +0 B +0 s ago +TLSv1\.3 +none$/m,
+  );
+  expect(text).toMatch(/^ {2}SID-BOB-2 +alice +192\.0\.2\.7:50000 +0 {2}/m);
+});
+
 test('names of peers cannot steer the terminal', () => {
   const status = sampleStatus('server');
   const text = formatStatus({ ...status, hubs: [{ ...status.hubs[0]!, name: 'a\u001b]0;x\u0007' }] }, NOW);
   expect(text).not.toContain('\u001b');
-  expect(printable('a\nb\u202ec')).toBe('a\ufffdb\ufffdc');
+  expect(printable('a\nb\u202ec\u009bd\u061ce')).toBe('a\ufffdb\ufffdc\ufffdd\ufffde');
 });
 
 test('units', () => {

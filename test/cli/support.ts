@@ -147,6 +147,23 @@ export async function runCommand(
   return main(argv, environmentOf(engine), io);
 }
 
+/** Starts a client and hands over its options once the engine has them; without them it has ended already. */
+export async function startClient(argv: readonly string[], io: FakeIo) {
+  const engine = fakeEngine();
+  const done = main(argv, environmentOf(engine), io);
+  await Promise.race([until(() => engine.clients.length > 0, 'the start of the client'), done]);
+  return { engine, done, client: engine.clients[0]!, options: engine.clients[0]?.options };
+}
+
+/** The options with which a client starts, or the exit code of one that does not. */
+export async function optionsOf(argv: readonly string[], io: FakeIo): Promise<ClientOptions | number> {
+  const { options, done } = await startClient(argv, io);
+  if (options === undefined) return done;
+  io.signal('SIGINT');
+  await done;
+  return options;
+}
+
 export async function until(condition: () => boolean, what = 'the condition'): Promise<void> {
   for (let waited = 0; !condition(); waited += 10) {
     if (waited > 10_000) throw new Error(`${what} did not come true`);
@@ -174,17 +191,47 @@ export function sampleStatus(role: 'server' | 'client'): NodeStatus {
             user: 'alice',
             peer: '192.0.2.7:50000',
             connections: [
-              { peer: '192.0.2.7:50000', protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', since },
-              { peer: '192.0.2.7:50001', protocol: 'TLSv1.2', cipher: 'ECDHE-RSA-AES256-GCM-SHA384', since },
+              {
+                peer: '192.0.2.7:50000',
+                protocol: 'TLSv1.3',
+                cipher: 'TLS_AES_256_GCM_SHA384',
+                since,
+                ageSeconds: 3725,
+                direction: 'client-to-server',
+                receivedBytes: 1610612736,
+                sentBytes: 40,
+                unsentBytes: 0,
+                lastReceivedMs: 250,
+              },
+              {
+                peer: '192.0.2.7:50001',
+                protocol: 'TLSv1.2',
+                cipher: 'ECDHE-RSA-AES256-GCM-SHA384',
+                since,
+                ageSeconds: 9,
+                direction: 'server-to-client',
+                receivedBytes: 0,
+                sentBytes: 320,
+                unsentBytes: 65536,
+                lastReceivedMs: 9000,
+              },
             ],
             since,
+            queuedBytes: 131072,
             received: { frames: 1234567, bytes: 1610612736 },
             sent: { frames: 5, bytes: 320 },
             drops: { queueFull: 1200, storm: 3 },
           },
         ],
         taps: [
-          { name: 'elsrv0', since, received: { frames: 0, bytes: 0 }, sent: { frames: 1, bytes: 2048 }, drops: {} },
+          {
+            name: 'elsrv0',
+            since,
+            queuedBytes: 0,
+            received: { frames: 0, bytes: 0 },
+            sent: { frames: 1, bytes: 2048 },
+            drops: {},
+          },
         ],
       },
     ],

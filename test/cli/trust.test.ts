@@ -170,18 +170,21 @@ describe('without an option', () => {
     expect(await answer).toBe(false);
   });
 
-  test.each(['', '{', '[]', '{"version":2,"servers":{}}', '{"version":1,"servers":{"a:1":{"fingerprint":"x"}}}'])(
-    'a damaged list is never taken for an empty one: %j',
-    async (content) => {
-      const terminal = person(true);
-      const { trust, file } = await setUp({ kind: 'known' }, terminal);
-      await fs.mkdir(path.dirname(file), { recursive: true });
-      await fs.writeFile(file, content);
-      expect(await trust(security(first, 'x'))).toContain(`cannot use the list of known servers ${file}`);
-      expect(terminal.questions).toEqual([]);
-      expect(await fs.readFile(file, 'utf8')).toBe(content);
-    },
-  );
+  test.each([
+    '',
+    '{',
+    '[]',
+    '{"version":2,"servers":{}}',
+    '{"version":1,"servers":{"a:1":{"fingerprint":"x"}}}',
+  ])('a damaged list is never taken for an empty one: %j', async (content) => {
+    const terminal = person(true);
+    const { trust, file } = await setUp({ kind: 'known' }, terminal);
+    await fs.mkdir(path.dirname(file), { recursive: true });
+    await fs.writeFile(file, content);
+    expect(await trust(security(first, 'x'))).toContain(`cannot use the list of known servers ${file}`);
+    expect(terminal.questions).toEqual([]);
+    expect(await fs.readFile(file, 'utf8')).toBe(content);
+  });
 });
 
 test('where the list is', () => {

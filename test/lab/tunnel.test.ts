@@ -69,7 +69,11 @@ describe.each([
 });
 
 describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
-  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends server and client, and their TAPs are gone', async (signal) => {
+  test.each([
+    'SIGINT',
+    'SIGTERM',
+    'SIGHUP',
+  ] as const)('%s ends server and client, and their TAPs are gone', async (signal) => {
     const ours = await EtherloomServer.start(server!, { ...USERS, runtime, address: '10.77.0.1' });
     const trust = { pin: ours.fingerprint };
     const client = await EtherloomClient.start(a!, {

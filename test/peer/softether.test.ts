@@ -2,12 +2,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EtherloomClient, EtherloomServer } from '../../lab/etherloom.ts';
 import { Lab, type LabHost } from '../../lab/netns.ts';
-import { ping, waitForPing } from '../../lab/ping.ts';
 import { SoftEtherClient, SoftEtherLoginError, SoftEtherServer } from '../../lab/softether.ts';
-import { measureTraffic, startTraffic } from '../../lab/tools.ts';
+import { expectPings, expectTransfer, ONE_SECOND } from './expect.ts';
 
 const MEGABYTES = 100;
-const ONE_SECOND = 1_000;
 
 let lab: Lab;
 let [server, a, b]: LabHost[] = [];
@@ -24,24 +22,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await lab.close();
 });
-
-/** Pings of three sizes: small, the largest that fits in a frame, and one that has to be fragmented. */
-async function expectPings(from: LabHost, target: string): Promise<void> {
-  await waitForPing(from, { target }, 20 * ONE_SECOND);
-  for (const size of [56, 1472, 1473]) {
-    const echo = await ping(from, { target, size, count: 3, intervalMs: 50 });
-    expect(echo, echo.output).toMatchObject({ sent: 3, received: 3, method: 'icmp' });
-  }
-}
-
-/** A transfer whose content is compared. */
-async function expectTransfer(from: LabHost, to: LabHost, host: string, megabytes = MEGABYTES): Promise<void> {
-  const traffic = await startTraffic(to);
-  const bytes = megabytes * 1e6;
-  const result = await measureTraffic(from, { host, bytes, checksum: true, timeoutMs: 120 * ONE_SECOND });
-  expect(result).toMatchObject({ bytes, checksum: 'match' });
-  await traffic.stop();
-}
 
 describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
   test("SoftEther's client reaches our client and our server's TAP", { timeout: 240 * ONE_SECOND }, async () => {
@@ -72,8 +52,8 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     await theirs.setAddress('10.90.0.2/24');
     await expectPings(a!, '10.90.0.3');
     await expectPings(a!, '10.90.0.1');
-    await expectTransfer(a!, b!, '10.90.0.3');
-    await expectTransfer(b!, a!, '10.90.0.2');
+    await expectTransfer(a!, b!, '10.90.0.3', MEGABYTES);
+    await expectTransfer(b!, a!, '10.90.0.2', MEGABYTES);
     await expectTransfer(a!, server!, '10.90.0.1', 20);
     // QoS is on by default, and asks for a second connection (control-plane.md, §13.13).
     expect(await theirs.status()).toMatchObject({ connected: true, encrypted: true, tcpConnections: 2, qos: true });
@@ -145,8 +125,8 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     const trust = { pin } as const;
     const ours = await EtherloomClient.start(a!, { ...wanted, password: 'alicepw', trust, address: '10.90.0.2/24' });
     await expectPings(a!, '10.90.0.3');
-    await expectTransfer(a!, b!, '10.90.0.3');
-    await expectTransfer(b!, a!, '10.90.0.2');
+    await expectTransfer(a!, b!, '10.90.0.3', MEGABYTES);
+    await expectTransfer(b!, a!, '10.90.0.2', MEGABYTES);
     expect((await theirs.sessions('LAB')).map(({ user }) => user).sort()).toEqual(['alice', 'guest']);
     expect(await ours.stop()).toBe(0);
 

@@ -38,7 +38,9 @@ export class SimChannel implements Channel {
   #inFlight = 0;
   #blocked = false;
   #paused = false;
-  #waiting: { bytes: Uint8Array; taken: () => void }[] = [];
+  #waiting: { bytes: Uint8Array; bare: boolean; taken: () => void }[] = [];
+  /** Whether this end has left TLS. */
+  bare = false;
   #closed = false;
   #closing = false;
 
@@ -74,10 +76,11 @@ export class SimChannel implements Channel {
     if (taken < bytes.length) this.#blocked = true;
     // The promise of host.ts: the memory is the caller's again when the call returns.
     const copy = bytes.slice(0, taken);
+    const { bare } = this;
     if (this.record) this.sent.push(...copy);
     this.#inFlight += taken;
     this.#world.after(this.#link.latencyMs, () =>
-      this.#peer.#arrive(copy, () => {
+      this.#peer.#arrive(copy, bare, () => {
         this.#inFlight -= taken;
         if (!this.#blocked || !this.writable) return;
         this.#blocked = false;
@@ -95,7 +98,12 @@ export class SimChannel implements Channel {
     this.#paused = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { bytes, taken } of waiting) this.#world.soon(() => this.#arrive(bytes, taken));
+    for (const { bytes, bare, taken } of waiting) this.#world.soon(() => this.#arrive(bytes, bare, taken));
+  }
+
+  leaveTls(): void {
+    if (this.bare) throw new Error('left TLS already');
+    this.bare = true;
   }
 
   close(): void {
@@ -122,18 +130,20 @@ export class SimChannel implements Channel {
     this.#world.soon(() => this.handler.closed(error));
   }
 
-  open(): void {
-    this.security = SIM_SECURITY;
+  open(certificate = SIM_SECURITY.certificate!): void {
+    this.security = { ...SIM_SECURITY, certificate };
     this.handler.opened();
   }
 
   /** What is not read stays in the window of the sender. */
-  #arrive(bytes: Uint8Array, taken: () => void): void {
+  #arrive(bytes: Uint8Array, bare: boolean, taken: () => void): void {
     if (this.#closed) return;
     if (this.#paused) {
-      this.#waiting.push({ bytes, taken });
+      this.#waiting.push({ bytes, bare, taken });
       return;
     }
+    // To a TLS engine bare bytes are broken records, and the other way round TLS records are garbage.
+    if (bare !== this.bare) throw new Error(`${bare ? 'bare' : 'TLS'} bytes for an end that expects the other`);
     if (!this.mute) this.#deliver(bytes);
     taken();
   }

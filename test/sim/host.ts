@@ -15,7 +15,7 @@ import type {
   TapOptions,
 } from '../../engine/host.ts';
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
-import { GOOD_LINK, type LinkOptions, SimChannel } from './channel.ts';
+import { GOOD_LINK, type LinkOptions, SIM_SECURITY, SimChannel } from './channel.ts';
 import type { World } from './world.ts';
 
 type Accept = (channel: Channel) => ChannelHandler;
@@ -27,6 +27,8 @@ export class SimNetwork {
   link: LinkOptions = GOOD_LINK;
   /** Nobody can be reached. */
   down = false;
+  /** What servers show. */
+  certificate = SIM_SECURITY.certificate!;
 }
 
 /** A TAP in memory: `arrive` is the kernel sending a frame out, `frames` is what the kernel was given. */
@@ -120,7 +122,7 @@ export class SimHost implements Host {
   constructor(world: World, net: SimNetwork, address: string) {
     let port = 40_000;
     this.runtime = { name: 'sim', version: '1', pid: 1, hostName: address, osName: 'Linux', osVersion: '0' };
-    this.clock = { now: () => world.now, utc: () => 1_790_000_000_000 + world.now };
+    this.clock = { now: () => world.now, utc: () => 1_790_000_000_000 + world.now + this.#slept };
     this.scheduler = {
       after: (ms: number, call: () => void) => world.after(ms, call),
       soon: (call: () => void) => world.soon(call),
@@ -159,12 +161,19 @@ export class SimHost implements Host {
           net.connections.push({ client, server });
           server.handler = accept(server);
           server.open();
-          client.open();
+          client.open(net.certificate);
         });
         return client;
       },
     };
   }
+
+  /** The machine sleeps: its own clock stands still, and everybody else's goes on. */
+  sleep(ms: number): void {
+    this.#slept += ms;
+  }
+
+  #slept = 0;
 
   readonly log: Log = (level, message, fields = {}) => {
     this.lines.push({ level, message, fields });

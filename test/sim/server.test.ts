@@ -14,13 +14,13 @@ function text(client: RawClient): string {
 }
 
 describe('additional connections', () => {
-  test('join the session, up to the number that was granted', async () => {
+  test('join the session, up to the number that was granted and a replacement', async () => {
     const lab = await serving();
     const first = await RawClient.login(lab, { maxConnection: 3 });
-    for (let i = 0; i < 2; i++) {
+    for (let i = 0; i < 3; i++) {
       expect((await RawClient.attach(lab, first.sessionKey)).outcome).toMatchObject({ kind: 'attached', direction: 0 });
     }
-    expect(lab.server.status().hubs[0]?.sessions[0]?.connections).toHaveLength(3);
+    expect(lab.server.status().hubs[0]?.sessions[0]?.connections).toHaveLength(4);
     expect((await RawClient.attach(lab, first.sessionKey)).outcome).toMatchObject({ kind: 'refused', code: 15 });
   });
 

@@ -65,12 +65,17 @@ describe('password hashes', () => {
     expect(formatPasswordHash(bytes)).toBe(hex);
   });
 
-  test.each(['', 'abc', '1'.repeat(39), 'g'.repeat(40), 'A'.repeat(28), `${'A'.repeat(26)}B=`, `${'A'.repeat(26)}==`])(
-    '%j is none',
-    (text) => {
-      expect(passwordHash.parse(text)).toBeUndefined();
-    },
-  );
+  test.each([
+    '',
+    'abc',
+    '1'.repeat(39),
+    'g'.repeat(40),
+    'A'.repeat(28),
+    `${'A'.repeat(26)}B=`,
+    `${'A'.repeat(26)}==`,
+  ])('%j is none', (text) => {
+    expect(passwordHash.parse(text)).toBeUndefined();
+  });
 });
 
 test('suggestions', () => {

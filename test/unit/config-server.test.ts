@@ -195,13 +195,20 @@ describe('problems have a place, a path, what was found and what is allowed', ()
     expect(found).toMatch(`s.yaml:2:31: hubs.lab.taps[0].name: found ${JSON.stringify(name)}; allowed is 1 to 15`);
   });
 
-  test.each(['link', 'CASCADE', 'SecureNAT', 'localbridge', 'Administrator', 'L3SW_x', '"*"', 'a/b', '__proto__'])(
-    'user name %s',
-    (name) => {
-      const [found] = problems(hubWith(`      ${name}: { anonymous: true }`));
-      expect(found).toMatch(/^s\.yaml:5:7: hubs\.lab\.users.*: this name is not allowed/);
-    },
-  );
+  test.each([
+    'link',
+    'CASCADE',
+    'SecureNAT',
+    'localbridge',
+    'Administrator',
+    'L3SW_x',
+    '"*"',
+    'a/b',
+    '__proto__',
+  ])('user name %s', (name) => {
+    const [found] = problems(hubWith(`      ${name}: { anonymous: true }`));
+    expect(found).toMatch(/^s\.yaml:5:7: hubs\.lab\.users.*: this name is not allowed/);
+  });
 
   test('users', () => {
     expect(
@@ -256,4 +263,32 @@ test('aliases cannot grow without end', () => {
   const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
   for (let i = 1; i < 9; i++) lines.push(`a${i}: &a${i} [${new Array(10).fill(`*a${i - 1}`).join(', ')}]`);
   expect(problems(lines.join('\n'))).toEqual(['s.yaml:1:1: not valid YAML: too many aliases (*name)']);
+});
+
+describe('no more than there is room for', () => {
+  const listen = 'listen: [{ port: 1 }]\nhubs:\n';
+  const hubs = (count: number) => Array.from({ length: count }, (_, index) => `  h${index}: {}\n`).join('');
+  const taps = (hub: string, count: number) =>
+    `  ${hub}:\n    taps:\n${Array.from({ length: count }, (_, index) => `      - { name: ${hub}${index} }\n`).join('')}`;
+
+  test('hubs', () => {
+    expect(problems(listen + hubs(1024))).toEqual([]);
+    expect(problems(listen + hubs(1026))).toEqual([
+      's.yaml:1027:3: hubs.h1024: one too many; allowed are at most 1024 hubs',
+    ]);
+  });
+
+  test('TAPs, in all hubs together', () => {
+    expect(problems(listen + taps('a', 60) + taps('b', 40))).toEqual([]);
+    expect(problems(listen + taps('a', 60) + taps('b', 42))).toEqual([
+      's.yaml:107:9: hubs.b.taps[40]: one too many; allowed are at most 100 TAPs in all hubs',
+    ]);
+  });
+
+  test('many users are checked in no time', () => {
+    const users = Array.from({ length: 20_000 }, (_, index) => `      u${index}: { anonymous: true }\n`).join('');
+    expect(problems(hubWith(`${users}      U1: { anonymous: true }`))).toEqual([
+      's.yaml:20005:7: hubs.lab.users.U1: this user exists already; case makes no difference (first in line 6)',
+    ]);
+  });
 });

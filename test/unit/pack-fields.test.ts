@@ -81,8 +81,7 @@ describe('IP text', () => {
   ])('%j is not IPv6', (text) => expect(parseIpv6(text)).toBeUndefined());
 
   it.each(['1.2.3.4.5', '1.2.3.', '+1.2.3.4', '1.2.3.0x4', ' 1.2.3.4'])('%j is not IPv4', (text) =>
-    expect(parseIpv4(text)).toBeUndefined(),
-  );
+    expect(parseIpv4(text)).toBeUndefined());
 });
 
 describe('times', () => {

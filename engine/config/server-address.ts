@@ -1,7 +1,7 @@
-/** `HOST[:PORT]` of `etherloom connect`. */
+/** `HOST[:PORT]`, where a client finds its server. */
 
-import { hostName, parseIpv6, port } from '../engine/config/address.ts';
-import type { Rule } from '../engine/config/rules.ts';
+import { hostName, parseIpv6, port } from './address.ts';
+import type { Rule } from './rules.ts';
 
 export interface ServerAddress {
   readonly host: string;

@@ -1,0 +1,188 @@
+/** What `etherloom connect` shall do: its options, in front of the profile, in front of the defaults. */
+
+import * as path from 'node:path';
+import { foreignName, tapName } from '../engine/config/names.ts';
+import { type ConnectProfile, parseConnectProfile } from '../engine/config/profile.ts';
+import { type ServerAddress, serverAddress } from '../engine/config/server-address.ts';
+import type { LogFormat, LogLevelName } from '../engine/config/server-config.ts';
+import { CLIENT_DEFAULTS, halfDuplexConnections } from '../engine/config/session-rules.ts';
+import type { TapOptions } from '../engine/host.ts';
+import type { ProxyPlace } from '../engine/proxy/url.ts';
+import type { ConnectFlags } from './commands/connect.ts';
+import { type ConfigFile, invalidConfig, readConfigFile } from './config-file.ts';
+import { Failure } from './failure.ts';
+import type { TrustMode } from './trust.ts';
+
+export interface ConnectSettings {
+  readonly address: ServerAddress;
+  readonly hub: string;
+  readonly user: string;
+  /** `-` is stdin. */
+  readonly passwordFile?: string;
+  readonly plainPassword: boolean;
+  readonly anonymous: boolean;
+  readonly tap: TapOptions;
+  readonly trust: TrustMode;
+  readonly bridge: boolean;
+  readonly qos: boolean;
+  readonly connections: number;
+  /** Seconds. */
+  readonly connectionInterval: number;
+  /** Seconds; Infinity: off. */
+  readonly connectionLifetime: number;
+  readonly halfDuplex: boolean;
+  readonly encrypt: boolean;
+  /** Seconds. */
+  readonly reconnectInterval: number;
+  /** Undefined: nobody said; Infinity: unlimited. */
+  readonly reconnectAttempts?: number;
+  readonly proxy?: { readonly place: ProxyPlace; readonly credentialsFile?: string };
+  readonly logLevel: LogLevelName;
+  readonly logFormat: LogFormat;
+}
+
+export async function connectSettings(
+  server: ServerAddress | undefined,
+  flags: ConnectFlags,
+): Promise<ConnectSettings> {
+  const source = await readProfile(flags.profile);
+  const { profile } = source;
+  const connections = flags.connections ?? profile.connections ?? CLIENT_DEFAULTS.connections;
+  const halfDuplex = flags.halfDuplex ?? profile.halfDuplex ?? false;
+  if (halfDuplex) checkHalfDuplex(connections, flags, source);
+  return {
+    ...needed(server, flags, source),
+    ...credentials(flags, profile),
+    trust: trustMode(flags, profile),
+    bridge: flags.bridge ?? profile.bridge ?? false,
+    qos: flags.qos ?? profile.qos ?? true,
+    connections,
+    connectionInterval: flags.connectionInterval ?? profile.connectionInterval ?? CLIENT_DEFAULTS.connectionInterval,
+    connectionLifetime: flags.connectionLifetime ?? profile.connectionLifetime ?? CLIENT_DEFAULTS.connectionLifetime,
+    halfDuplex,
+    encrypt: flags.encrypt ?? profile.encrypt ?? true,
+    reconnectInterval: flags.reconnectInterval ?? profile.reconnect.interval ?? CLIENT_DEFAULTS.reconnectInterval,
+    reconnectAttempts: flags.reconnectAttempts ?? profile.reconnect.attempts,
+    proxy: proxyOf(flags, profile),
+    logLevel: flags.logLevel ?? profile.log.level ?? 'info',
+    logFormat: flags.logFormat ?? profile.log.format ?? 'text',
+  };
+}
+
+/** A profile, or what stands for it when there is none. */
+interface Source {
+  readonly profile: ConnectProfile;
+  /** Absent without a profile. */
+  readonly invalid?: (path: readonly PropertyKey[], ...messages: readonly string[]) => Failure;
+}
+
+async function readProfile(file: string | undefined): Promise<Source> {
+  if (file === undefined) return { profile: { tap: {}, reconnect: {}, log: {} } };
+  const source: ConfigFile = { file, what: 'the profile', command: 'etherloom connect' };
+  const { profile, problem } = await readConfigFile(source, parseConnectProfile);
+  const directory = path.dirname(path.resolve(file));
+  const absolute = (found: string | undefined) => (found === undefined ? undefined : path.resolve(directory, found));
+  const { passwordFile, proxy } = profile;
+  return {
+    profile: {
+      ...profile,
+      passwordFile: passwordFile === '-' ? passwordFile : absolute(passwordFile),
+      ca: absolute(profile.ca),
+      proxy: proxy && { ...proxy, credentialsFile: absolute(proxy.credentialsFile) },
+    },
+    invalid: (at, ...messages) =>
+      invalidConfig(
+        source,
+        messages.map((message) => problem(at, message)),
+      ),
+  };
+}
+
+/** What has no default: from the command line or from the profile. */
+function needed(
+  server: ServerAddress | undefined,
+  flags: ConnectFlags,
+  { profile, invalid }: Source,
+): Pick<ConnectSettings, 'address' | 'hub' | 'user' | 'tap'> {
+  const need = <T>(found: T | undefined, key: readonly string[], allowed: string, option: string): T => {
+    if (found !== undefined) return found;
+    if (invalid !== undefined) {
+      throw invalid(key, `missing; allowed is ${allowed}; or give ${option} on the command line`);
+    }
+    const missing = option.startsWith('--')
+      ? `required option '${option}' not specified`
+      : `missing required ${option}`;
+    throw new Failure('usage', missing, 'give it, or name a --profile that has it; --help shows all options');
+  };
+  return {
+    address: need(server ?? profile.server, ['server'], serverAddress.allowed, "argument 'server'"),
+    hub: need(flags.hub ?? profile.hub, ['hub'], foreignName.allowed, '--hub <name>'),
+    user: need(flags.user ?? profile.user, ['user'], foreignName.allowed, '--user <name>'),
+    tap: {
+      name: need(flags.tap ?? profile.tap.name, ['tap', 'name'], tapName.allowed, '--tap <name>'),
+      addresses: flags.address ?? profile.tap.address ?? [],
+      mtu: flags.mtu ?? profile.tap.mtu,
+    },
+  };
+}
+
+/** What the command line says of the login replaces what contradicts it in the profile. */
+function credentials(
+  flags: ConnectFlags,
+  profile: ConnectProfile,
+): Pick<ConnectSettings, 'passwordFile' | 'plainPassword' | 'anonymous'> {
+  if (flags.anonymous) return { anonymous: true, plainPassword: false };
+  const withPassword = flags.passwordFile !== undefined || flags.plainPassword === true;
+  return {
+    anonymous: !withPassword && profile.anonymous === true,
+    passwordFile: flags.passwordFile ?? profile.passwordFile,
+    plainPassword: flags.plainPassword ?? profile.plainPassword ?? false,
+  };
+}
+
+/** A way to trust on the command line replaces the one in the profile. */
+function trustMode(flags: ConnectFlags, profile: ConnectProfile): TrustMode {
+  const chosen = flags.pin !== undefined || flags.ca !== undefined || flags.insecure === true ? flags : profile;
+  if (chosen.pin !== undefined) return { kind: 'pin', fingerprint: chosen.pin };
+  if (chosen.ca !== undefined) return { kind: 'ca', file: chosen.ca };
+  return chosen.insecure === true ? { kind: 'insecure' } : { kind: 'known' };
+}
+
+function proxyOf(flags: ConnectFlags, profile: ConnectProfile): ConnectSettings['proxy'] {
+  const { proxy, proxyCredentialsFile } = flags;
+  const place = proxy === false ? undefined : (proxy ?? profile.proxy?.url);
+  if (place === undefined) {
+    if (proxyCredentialsFile === undefined) return undefined;
+    throw new Failure(
+      'usage',
+      '--proxy-credentials-file belongs to a proxy, and there is none',
+      'name one with --proxy URL',
+    );
+  }
+  // The credentials for one proxy are not for another one.
+  const own = proxy === undefined ? profile.proxy?.credentialsFile : undefined;
+  return { place, credentialsFile: proxyCredentialsFile ?? own };
+}
+
+/** With one connection there is nothing for one of the directions. The message is about who said what does not fit. */
+function checkHalfDuplex(connections: number, flags: ConnectFlags, { profile, invalid }: Source): void {
+  const text = String(connections);
+  if (halfDuplexConnections.parse(text) !== undefined) return;
+  const { allowed } = halfDuplexConnections;
+  if (flags.connections === undefined && invalid !== undefined) {
+    if (profile.connections !== undefined) {
+      throw invalid(['connections'], `found "${text}"; allowed with half duplex is ${allowed}`);
+    }
+    if (flags.halfDuplex === undefined) {
+      throw invalid(
+        ['halfDuplex'],
+        `found "true"; needs connections, which is ${text} when absent; allowed is ${allowed}`,
+      );
+    }
+  }
+  throw new Failure(
+    'usage',
+    `option '--connections <count>' ${flags.connections === undefined ? 'is absent, which means' : 'argument'} '${text}' is invalid with half duplex. Allowed is ${allowed}.`,
+    'each connection then carries frames in one direction only',
+  );
+}

@@ -1,0 +1,14 @@
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** Base64 with padding (RFC 4648 §4). */
+export function base64(bytes: Uint8Array): string {
+  let text = '';
+  for (let index = 0; index < bytes.length; index += 3) {
+    const [a, b, c] = [bytes[index]!, bytes[index + 1], bytes[index + 2]];
+    const bits = (a << 16) | ((b ?? 0) << 8) | (c ?? 0);
+    text += DIGITS[bits >> 18]! + DIGITS[(bits >> 12) & 63]!;
+    text += b === undefined ? '=' : DIGITS[(bits >> 6) & 63]!;
+    text += c === undefined ? '=' : DIGITS[bits & 63]!;
+  }
+  return text;
+}
