@@ -11,8 +11,9 @@ import { missingRequirements } from '../dist/lab/requirements.js';
 import { hasSoftEther } from '../dist/lab/softether.js';
 
 /**
- * @typedef {{ title: string, runtime: 'node' | 'bun', paths: string[], env?: Record<string, string>, needs?: 'lab' | 'softether' }} Suite
- * What starts processes of both runtimes itself runs once; everything else runs on each of them.
+ * @typedef {{ title: string, runtime: 'node' | 'bun', paths: string[], env?: Record<string, string>, needs?: 'lab' | 'softether', workers?: number }} Suite
+ * What starts processes of both runtimes itself runs once; everything else runs on each of them. Suites that mostly wait
+ * for others run two files at a time.
  */
 
 const EVERYWHERE = ['test/unit', 'test/sim', 'test/cli', 'test/fuzz'];
@@ -25,8 +26,8 @@ const SUITES = [
   { title: 'simulator on the scalar core, Bun', runtime: 'bun', paths: ['test/sim'], env: { CORE: 'scalar' } },
   { title: 'host, Node', runtime: 'node', paths: ['test/hosts'], needs: 'lab' },
   { title: 'host, Bun', runtime: 'bun', paths: ['test/hosts'], needs: 'lab' },
-  { title: 'network namespaces', runtime: 'node', paths: ['test/lab/'], needs: 'lab' },
-  { title: 'SoftEther peers', runtime: 'node', paths: ['test/peer', 'test/lab-tools'], needs: 'softether' },
+  { title: 'network namespaces', runtime: 'node', paths: ['test/lab/'], needs: 'lab', workers: 2 },
+  { title: 'SoftEther peers', runtime: 'node', paths: ['test/peer', 'test/lab-tools'], needs: 'softether', workers: 2 },
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -66,6 +67,7 @@ async function run(suite) {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   const bun = join(root, 'node_modules/.bin/bun');
   const args = [vitest, 'run', ...suite.paths, '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
+  if (suite.workers !== undefined) args.push(`--maxWorkers=${suite.workers}`);
   const command = suite.runtime === 'bun' ? [bun, '--bun', ...args] : [process.execPath, ...args];
   const code = await new Promise((resolve) => {
     const child = spawn(command[0], command.slice(1), {

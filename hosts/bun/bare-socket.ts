@@ -4,7 +4,7 @@ import { closeInOrder, duplicate } from '../linux/duplicate.ts';
 import type { Libc } from '../linux/libc.ts';
 import { NOBODY, type PlainWire, type WireEvents } from '../shared/channel.ts';
 import { loadLibc } from './libc.ts';
-import { BunWire, type Carrier, localOf, remoteOf, traffic } from './wire.ts';
+import { BunWire, type Carrier, guarded, localOf, remoteOf, traffic } from './wire.ts';
 
 /** A TCP socket of Bun. */
 export class BareSocket extends BunWire implements PlainWire {
@@ -34,7 +34,7 @@ export function bareHandlers(opened: (bare: BareSocket) => void) {
       socket.setNoDelay(true);
       const bare = new BareSocket(socket);
       socket.data.wire = bare;
-      opened(bare);
+      guarded(() => opened(bare));
     },
     close({ data }: Socket<Carrier>, error?: Error) {
       data.events?.ended(error);

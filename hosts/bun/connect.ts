@@ -81,7 +81,7 @@ const dialer: Dialer = {
       socket: {
         ...bareHandlers((opened) => {
           bare = opened;
-          guarded(() => approach.connected(opened));
+          approach.connected(opened);
         }),
         connectError(_socket, error) {
           approach.fail(error);

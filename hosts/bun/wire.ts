@@ -75,7 +75,8 @@ export const traffic = {
     guarded(() => socket.data.events?.received(bytes));
   },
   drain({ data: { wire, events } }: Socket<Carrier>) {
-    if (wire === undefined) return;
+    // Bun says so after a handshake too, when nothing was held up.
+    if (!wire?.busy) return;
     wire.busy = false;
     guarded(() => events?.drained());
   },

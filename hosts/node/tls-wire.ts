@@ -132,7 +132,10 @@ export class LeavableWire extends TlsWire {
       bare.pause();
       this.#channel.switched(bare, undefined);
     } catch (error) {
-      this.#tls.destroy(error as Error);
+      // Too many open files, or no FFI for this machine.
+      this.events = NOBODY;
+      this.#tls.destroy();
+      this.#channel.ended(error);
     }
   }
 }

@@ -71,7 +71,7 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     expect(await ours.stop()).toBe(0);
   });
 
-  test("SoftEther's client gets through whatever it wishes for", { timeout: 120 * ONE_SECOND }, async () => {
+  test("SoftEther's client gets through whatever it wishes for", { timeout: 180 * ONE_SECOND }, async () => {
     const users = { guest: undefined };
     await EtherloomServer.start(server!, { runtime, address: '10.77.0.1', users, taps: { elsrv0: '10.90.0.1/24' } });
     const theirs = await SoftEtherClient.start(a!);
@@ -79,6 +79,8 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     const wishes = {
       eight: { connections: 8 },
       half: { connections: 4, halfDuplex: true },
+      half8: { connections: 8, halfDuplex: true },
+      lifetime: { connections: 3, ttlSeconds: 5 },
       clear: { encrypt: false },
       compressed: { compress: true },
       udp: { udpAcceleration: true },
@@ -95,10 +97,30 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
       await expectTransfer(a!, server!, '10.90.0.1', 5);
       await expectTransfer(server!, a!, '10.90.0.2', 5);
       // What the server does not do it does not grant, and the client goes by that.
-      expect(await theirs.status(name), name).toMatchObject({ encrypted: true, compressed: false });
-      expect((await theirs.status(name)).halfDuplex, name).toBe(name === 'half');
+      expect(await theirs.status(name), name).toMatchObject({ encrypted: name !== 'clear', compressed: false });
+      expect((await theirs.status(name)).halfDuplex, name).toBe(name.startsWith('half'));
       await theirs.disconnect(name);
     }
+  });
+
+  test("SoftEther's client finds a server that was restarted, and holds 32 connections", {
+    timeout: 180 * ONE_SECOND,
+  }, async () => {
+    const options = { runtime, address: '10.77.0.1', users: { guest: undefined }, taps: { elsrv0: '10.90.0.1/24' } };
+    const first = await EtherloomServer.start(server!, options);
+    const theirs = await SoftEtherClient.start(a!);
+    const retry = { count: 100, intervalSeconds: 5 };
+    await theirs.createAccount({ server: '10.77.0.1:5555', hub: 'lab', user: 'guest', connections: 32, retry });
+    await theirs.connect();
+    await theirs.setAddress('10.90.0.2/24');
+    await expectPings(a!, '10.90.0.1');
+    await first.stop();
+    await EtherloomServer.start(server!, options);
+    await theirs.waitForStatus((status) => status.connected && status.sessions >= 2, { timeoutMs: 60_000 });
+    await a!.ip('neigh', 'flush', 'all');
+    await expectPings(a!, '10.90.0.1');
+    await theirs.waitForStatus((status) => status.tcpConnections === 32, { timeoutMs: 60_000 });
+    await expectTransfer(a!, server!, '10.90.0.1', 20);
   });
 
   test("our client reaches SoftEther's client through SoftEther's server", { timeout: 240 * ONE_SECOND }, async () => {

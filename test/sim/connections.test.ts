@@ -220,6 +220,18 @@ describe('resumption', () => {
     expect(kinds(client)).toEqual(['connecting', 'established']);
   });
 
+  test('a machine that loses the address of its connections replaces them at once, and no other change disturbs', async () => {
+    const lab = await serving();
+    const client = await lab.connected({ connections: 2 });
+    await lab.world.run(5_000);
+    client.host.addressesChanged(['10.0.0.11', '10.5.5.5']);
+    await lab.world.run(5_000);
+    expect(lab.net.connections).toHaveLength(2);
+    client.host.addressesChanged(['10.5.5.5']);
+    await lab.world.run(5_000);
+    expect(lab.net.connections).toHaveLength(4);
+  });
+
   test('a machine that wakes up while it waits tries at once', async () => {
     const lab = new SimLab();
     const client = lab.connect({ reconnectMs: 60_000 });

@@ -168,6 +168,13 @@ export class SimHost implements Host {
     };
   }
 
+  /** What is called when the machine's addresses change. */
+  addressesChanged: (addresses: readonly string[]) => void = () => {};
+  readonly watchAddresses = (call: (addresses: readonly string[]) => void): (() => void) => {
+    this.addressesChanged = call;
+    return () => {};
+  };
+
   /** The machine sleeps: its own clock stands still, and everybody else's goes on. */
   sleep(ms: number): void {
     this.#slept += ms;
