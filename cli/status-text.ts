@@ -76,7 +76,19 @@ function hubLines(hub: HubStatus, nowMs: number): string[] {
     (session.connections ?? []).map((connection) => connectionRow(session, connection)),
   );
   if (connections.length > 0) {
-    const header = ['CONNECTION OF', 'PEER', 'DIRECTION', 'AGE', 'IN', 'OUT', 'QUEUE', 'LAST IN', 'PROTOCOL', 'CIPHER'];
+    const header = [
+      'CONNECTION OF',
+      'PEER',
+      'DIRECTION',
+      'AGE',
+      'IN',
+      'OUT',
+      'QUEUE',
+      'RESENT',
+      'LAST IN',
+      'PROTOCOL',
+      'CIPHER',
+    ];
     lines.push(...indent(table(header, connections)));
   }
   return lines;
@@ -106,6 +118,7 @@ function connectionRow(session: PortStatus, connection: ConnectionStatus): strin
     formatBytes(connection.receivedBytes),
     formatBytes(connection.sentBytes),
     formatBytes(connection.unsentBytes),
+    connection.retransmissions === undefined ? '' : String(connection.retransmissions),
     `${formatDuration(connection.lastReceivedMs)} ago`,
     printable(connection.protocol),
     printable(connection.cipher),

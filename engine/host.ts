@@ -37,6 +37,8 @@ export interface Channel {
    * returns: the caller may reuse the memory at once. It never throws; on a closed channel it takes nothing.
    */
   write(bytes: Uint8Array): number;
+  /** Segments that the kernel has sent again since the connection was opened; undefined where it does not tell. */
+  retransmissions?(): number | undefined;
   /** Stops and restarts reading, so that TCP pushes back on the peer. */
   pause(): void;
   resume(): void;

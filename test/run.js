@@ -66,14 +66,14 @@ async function run(suite) {
   const report = join(scratch, `${SUITES.indexOf(suite)}.json`);
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   const bun = join(root, 'node_modules/.bin/bun');
-  const args = [vitest, 'run', ...suite.paths, '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
+  const args = [vitest, 'run', ...suite.paths, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   if (suite.workers !== undefined) args.push(`--maxWorkers=${suite.workers}`);
   const command = suite.runtime === 'bun' ? [bun, '--bun', ...args] : [process.execPath, ...args];
   const code = await new Promise((resolve) => {
     const child = spawn(command[0], command.slice(1), {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ...suite.env },
+      env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }), ...suite.env },
     });
     child.on('exit', resolve);
     child.on('error', () => resolve(-1));

@@ -31,6 +31,7 @@ export function sessionSnapshot(
 ): PortStatus {
   const connections = session.tunnels.map((tunnel): ConnectionStatus => {
     const { remote, security } = tunnel.channel;
+    const retransmissions = tunnel.channel.retransmissions?.();
     const { received, sent, unsent } = node.core.connectionBytes(tunnel.connection);
     return {
       peer: `${remote.address}:${remote.port}`,
@@ -42,6 +43,7 @@ export function sessionSnapshot(
       receivedBytes: received,
       sentBytes: sent,
       unsentBytes: unsent,
+      ...(retransmissions === undefined ? {} : { retransmissions }),
       lastReceivedMs: Math.round(node.now() - node.core.receivedAt(tunnel.connection)),
     };
   });

@@ -72,6 +72,8 @@ export interface ConnectionStatus {
   readonly sentBytes: number;
   /** Bytes that were dealt to the connection and that TCP has not taken. */
   readonly unsentBytes: number;
+  /** Segments that TCP has sent again, where the kernel tells. */
+  readonly retransmissions?: number;
   /** Milliseconds since the last complete block or keep-alive. */
   readonly lastReceivedMs: number;
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'bun';
 import type { Address, ChannelSecurity } from '../../engine/host.ts';
 import { plainAddress } from '../shared/address.ts';
 import type { Wire, WireEvents } from '../shared/channel.ts';
+import { kernelRetransmissions } from './kernel.ts';
 
 /** What a socket of this host carries. */
 export interface Carrier {
@@ -25,6 +26,11 @@ export class BunWire implements Wire {
     const taken = Math.max(this.socket.write(bytes), 0);
     this.busy = taken < bytes.length;
     return taken;
+  }
+
+  retransmissions(): number | undefined {
+    // Not in Bun's types.
+    return kernelRetransmissions((this.socket as unknown as { readonly fd?: number }).fd);
   }
 
   pause(): void {

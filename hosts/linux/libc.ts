@@ -15,6 +15,8 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   /** @param value Address of the option's value. */
   setsockopt(fd: number, level: number, option: number, value: number, bytes: number): number;
+  /** @param value Address of where the value goes. @param bytes Address of an int: the room in, the length out. */
+  getsockopt(fd: number, level: number, option: number, value: number, bytes: number): number;
   epoll_create1(flags: number): number;
   epoll_ctl(epollFd: number, operation: number, fd: number, event: number): number;
   /** @param timeoutMs -1 waits for ever, 0 not at all. */
@@ -45,6 +47,7 @@ export const SIGNATURES = {
   fcntl: ['int', ['int', 'int', 'int']],
   socket: ['int', ['int', 'int', 'int']],
   setsockopt: ['int', ['int', 'int', 'int', 'address', 'int']],
+  getsockopt: ['int', ['int', 'int', 'int', 'address', 'address']],
   epoll_create1: ['int', ['int']],
   epoll_ctl: ['int', ['int', 'int', 'int', 'address']],
   epoll_wait: ['int', ['int', 'address', 'int', 'int']],

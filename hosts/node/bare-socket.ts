@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { Address } from '../../engine/host.ts';
 import { plainAddress } from '../shared/address.ts';
 import { NOBODY, type PlainWire, type WireEvents } from '../shared/channel.ts';
+import { kernelRetransmissions } from './kernel.ts';
 
 /** Bytes that one read brings at most. Larger ones do not make it faster and spill the processor's cache. */
 const READ_BYTES = 128 * 1024;
@@ -79,6 +80,10 @@ export class BareSocket implements PlainWire {
       this.events.drained();
     });
     return sent + handed.length;
+  }
+
+  retransmissions(): number | undefined {
+    return kernelRetransmissions((this.socket as unknown as WithHandle)._handle?.fd);
   }
 
   pause(): void {

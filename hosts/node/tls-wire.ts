@@ -3,6 +3,7 @@ import { duplicate } from '../linux/duplicate.ts';
 import type { Libc } from '../linux/libc.ts';
 import { NOBODY, type Wire, type WireChannel, type WireEvents } from '../shared/channel.ts';
 import { BareSocket } from './bare-socket.ts';
+import { kernelRetransmissions } from './kernel.ts';
 import { loadLibc } from './libc.ts';
 
 /**
@@ -49,6 +50,10 @@ export class TlsWire implements Wire {
     this.busy = true;
     this.#socket.write(part, this.#written);
     return part.length;
+  }
+
+  retransmissions(): number | undefined {
+    return kernelRetransmissions((this.#socket as unknown as WithHandle)._handle?.fd);
   }
 
   pause(): void {

@@ -20,6 +20,8 @@ export interface Wire {
   end(): void;
   /** Closes at once. The runtime answers with `WireChannel.ended`, now or later. */
   destroy(): void;
+  /** Segments that the kernel has sent again; undefined where it does not tell. */
+  retransmissions?(): number | undefined;
   /**
    * Present where TLS can be left. Reads nothing more, is busy from now on, and when all that was taken has gone it calls
    * `WireChannel.switched`, never from inside this call.
@@ -103,6 +105,10 @@ export class WireChannel implements Channel, WireEvents {
     this.#paused = false;
     if (this.#held !== undefined) setImmediate(() => this.#releaseHeld());
     else if (!this.#leaving) this.#wire?.resume();
+  }
+
+  retransmissions(): number | undefined {
+    return this.#wire?.retransmissions?.();
   }
 
   leaveTls(): void {

@@ -213,6 +213,7 @@ export function sampleStatus(role: 'server' | 'client'): NodeStatus {
                 receivedBytes: 0,
                 sentBytes: 320,
                 unsentBytes: 65536,
+                retransmissions: 7,
                 lastReceivedMs: 9000,
               },
             ],

@@ -65,6 +65,9 @@ describe.each([
     await traffic.stop();
     const status = await ours.status();
     expect(status.core.calls / status.core.frames).toBeLessThan(0.2);
+    const connections = status.hubs[0]?.sessions.flatMap((session) => session.connections ?? []) ?? [];
+    expect(connections.map(({ retransmissions }) => typeof retransmissions)).toEqual(connections.map(() => 'number'));
+    expect(connections.length).toBeGreaterThanOrEqual(2);
   });
 });
 

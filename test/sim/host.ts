@@ -189,6 +189,6 @@ export class SimHost implements Host {
 
 /** The core that was built, in the build that the environment asks for. */
 export function coreBinary(build: 'simd' | 'scalar'): Uint8Array {
-  const scalar = build === 'scalar' || process.env['CORE'] === 'scalar';
+  const scalar = build === 'scalar' || process.env.CORE === 'scalar';
   return readFileSync(new URL(scalar ? '../../build/core.scalar.wasm' : '../../build/core.wasm', import.meta.url));
 }
