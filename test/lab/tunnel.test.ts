@@ -71,6 +71,29 @@ describe.each([
   });
 });
 
+describe.each([
+  ['node', 'node'],
+  ['bun', 'bun'],
+  ['node', 'bun'],
+  ['bun', 'node'],
+] as const)('without encryption, a server on %s with a client on %s', (serverRuntime, clientRuntime) => {
+  test('carries frames bare on every connection', { timeout: 60 * ONE_SECOND }, async () => {
+    const ours = await EtherloomServer.start(server!, { ...USERS, runtime: serverRuntime, address: '10.77.0.1' });
+    const client = await EtherloomClient.start(a!, {
+      ...{ runtime: clientRuntime, server: '10.77.0.1:5555', user: 'guest', trust: { pin: ours.fingerprint } },
+      ...{ tap: 'el0', address: '10.90.0.2/24', args: ['--no-encrypt', '--connections', '3'] },
+    });
+    await waitForPing(a!, { target: '10.90.0.1' });
+    const ciphers = async () => (await client.status()).hubs[0]?.sessions[0]?.connections?.map(({ cipher }) => cipher);
+    await expect.poll(ciphers, { timeout: 10 * ONE_SECOND }).toEqual(['none', 'none', 'none']);
+    const traffic = await startTraffic(server!);
+    const bytes = 20_000_000;
+    const result = await measureTraffic(a!, { host: '10.90.0.1', bytes, direction: 'both', checksum: true });
+    expect(result).toMatchObject({ bytes: 2 * bytes, checksum: 'match' });
+    await traffic.stop();
+  });
+});
+
 describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
   test.each([
     'SIGINT',
