@@ -99,6 +99,19 @@ export const NODE_BYTES: u32 = 8;
 /** Queue entries of all ports; a frame flooded to 1,000 sessions takes 1,000. */
 export const NODES_MAX: u32 = 0x4_0000;
 
+export const OFFLOAD: u32 = 0x0092_0000;
+/** The frames into which the super-frame at hand was cut: a u32 each. */
+export const SEGMENTS: u32 = OFFLOAD;
+/**
+ * Payload bytes that a TCP super-frame has for each of its frames, at least: the kernel's TCP_MIN_GSO_SIZE, that is the
+ * smallest MSS it uses (88) less the longest options (40).
+ */
+export const TCP_SEGMENT_MIN: u32 = 48;
+/** Frames for which a UDP super-frame may stand: the kernel's UDP_MAX_SEGMENTS. */
+export const UDP_SEGMENTS_MAX: u32 = 128;
+/** Frames for which any may stand: 64 KiB in the smallest TCP segments. It bounds the work that one frame can cause. */
+export const SEGMENTS_MAX: u32 = 0x1_0000 / TCP_SEGMENT_MIN + 1;
+
 /** Where the pools begin. */
 export const POOLS: u32 = 0x00c6_0000;
 

@@ -14,7 +14,14 @@ export class Slot {
   length: u32;
   /** Next on the free stack. */
   next: u32;
-  large: u32;
+  large: u8;
+  /** The transport checksum is unfinished: whoever cannot say so to the next must finish it (`offload/sound.ts`). */
+  unfinished: u8;
+  /**
+   * Payload bytes of each frame that this super-frame stands for; 0 for a frame that stands for itself. A super-frame's
+   * checksum is unfinished.
+   */
+  segment: u16;
 }
 
 /** One place in a queue. Named by its address. */
@@ -84,7 +91,7 @@ export function takeSmall(): u32 {
     changetype<Slot>(slot).large = 0;
   }
   smallFree--;
-  changetype<Slot>(slot).refs = 1;
+  plain(slot);
   return slot;
 }
 
@@ -99,8 +106,16 @@ export function takeLarge(): u32 {
     changetype<Slot>(slot).large = 1;
   }
   largeFree--;
-  changetype<Slot>(slot).refs = 1;
+  plain(slot);
   return slot;
+}
+
+@inline
+function plain(slot: u32): void {
+  const s = changetype<Slot>(slot);
+  s.refs = 1;
+  s.unfinished = 0;
+  s.segment = 0;
 }
 
 @inline

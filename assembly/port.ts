@@ -10,6 +10,10 @@ export const PORT_TAP: u32 = 2;
 export const PORT_QOS: u32 = 1;
 /** What this port floods is not limited, `protocol/data-plane.md` §6.3. */
 export const PORT_NO_STORM_LIMIT: u32 = 2;
+/** Takes frames with unfinished checksums and TCP super-frames: an own peer that agreed, or a TAP with offloads. */
+export const PORT_OFFLOAD: u32 = 8;
+/** Takes UDP super-frames too: Linux 6.2 and later. */
+export const PORT_OFFLOAD_UDP: u32 = 16;
 
 /** Both sides are ours: a connection says when it is done with, so that it can be closed without loss. */
 export const PORT_RETIRES: u32 = 4;

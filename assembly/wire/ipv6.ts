@@ -12,6 +12,8 @@ const EXTENSIONS_MAX: u32 = 8;
 /** What `ipv6Payload` found: the protocol of the payload and where it starts, relative to the IPv6 header. */
 export let ipv6PayloadProtocol: u32 = 0;
 export let ipv6PayloadOffset: u32 = 0;
+/** Whether there is a fragment header, and with it no whole packet. */
+export let ipv6Fragment: bool = false;
 /** Whether the payload is a later fragment, which has no transport header. */
 export let ipv6LaterFragment: bool = false;
 
@@ -45,12 +47,13 @@ export function ipv6DestinationFold(at: u32): u64 {
 export function ipv6Payload(at: u32, length: u32): bool {
   let next = <u32>load<u8>(at, 6);
   let offset = IPV6_BYTES;
-  ipv6LaterFragment = false;
+  ipv6Fragment = ipv6LaterFragment = false;
   for (let i: u32 = 0; i < EXTENSIONS_MAX; i++) {
     if (next != HOP_BY_HOP && next != ROUTING && next != FRAGMENT && next != DESTINATION_OPTIONS) break;
     if (length < offset + 8) return false;
     const header = at + offset;
     if (next == FRAGMENT) {
+      ipv6Fragment = true;
       if (bswap<u16>(load<u16>(header, 2)) >> 3 != 0) ipv6LaterFragment = true;
       offset += 8;
     } else {

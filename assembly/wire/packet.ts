@@ -7,7 +7,7 @@ import { arpSenderIp, fitsArp } from './arp';
 import { ETHERNET_BYTES, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MIN, ETHERTYPE_VLAN, fitsEthernet, typeOrLength } from './ethernet';
 import { fitsIcmp, ICMP, icmpCode, icmpType, ICMPV6 } from './icmp';
 import { fitsIpv4, IPV4_BYTES, ipv4Destination, ipv4FragmentOffset, ipv4HeaderBytes, ipv4MoreFragments, ipv4Protocol, ipv4Source, ipv4TotalLength } from './ipv4';
-import { fitsIpv6, ipv6DestinationFold, ipv6LaterFragment, ipv6Payload, ipv6PayloadLength, ipv6PayloadOffset, ipv6PayloadProtocol, ipv6SourceFold, ipv6Version } from './ipv6';
+import { fitsIpv6, ipv6DestinationFold, ipv6Fragment, ipv6LaterFragment, ipv6Payload, ipv6PayloadLength, ipv6PayloadOffset, ipv6PayloadProtocol, ipv6SourceFold, ipv6Version } from './ipv6';
 import { fitsTcp, TCP, tcpDestinationPort, tcpFlags, tcpHeaderBytes, tcpSourcePort } from './tcp';
 import { fitsUdp, UDP, udpDestinationPort, udpSourcePort } from './udp';
 import { fitsVlan, vlanId, VLAN_BYTES, vlanType } from './vlan';
@@ -22,6 +22,8 @@ export let vlan: u32 = 0;
 export let layer3: u32 = 0;
 /** Offset of the layer 4 header, or NO_LAYER: a later fragment has none, nor has what could not be parsed. */
 export let layer4: u32 = 0;
+/** Whether the packet is a part of one. */
+export let fragment: bool = false;
 /** Where the packet ends: padding behind it does not belong to it. */
 export let packetEnd: u32 = 0;
 /** IP protocol number, or 0. */
@@ -38,6 +40,7 @@ export let flags: u32 = 0;
 export function parse(frame: u32, length: u32): bool {
   etherType = vlan = layer3 = layer4 = protocol = sourcePort = destinationPort = flags = 0;
   sourceIp = destinationIp = 0;
+  fragment = false;
   packetEnd = length;
   if (!fitsEthernet(length)) return false;
   let offset = ETHERNET_BYTES;
@@ -74,10 +77,10 @@ function parseIpv4(frame: u32, offset: u32, left: u32): bool {
   const inside = total >= headerBytes && total < left ? total : left;
   packetEnd = offset + inside;
   protocol = ipv4Protocol(at);
+  fragment = ipv4MoreFragments(at) || ipv4FragmentOffset(at) != 0;
   if (ipv4FragmentOffset(at) != 0) return true;
   // A first fragment may be shorter than its transport header (RFC 791 allows eight bytes): nothing to refuse there.
-  const whole = !ipv4MoreFragments(at);
-  return parseTransport(frame, offset + headerBytes, inside - headerBytes, ICMP) || !whole;
+  return parseTransport(frame, offset + headerBytes, inside - headerBytes, ICMP) || fragment;
 }
 
 function parseIpv6(frame: u32, offset: u32, left: u32): bool {
@@ -93,6 +96,7 @@ function parseIpv6(frame: u32, offset: u32, left: u32): bool {
   packetEnd = offset + inside;
   if (!ipv6Payload(at, inside)) return false;
   protocol = ipv6PayloadProtocol;
+  fragment = ipv6Fragment;
   if (ipv6LaterFragment) return true;
   return parseTransport(frame, offset + ipv6PayloadOffset, inside - ipv6PayloadOffset, ICMPV6);
 }
