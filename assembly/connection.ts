@@ -23,6 +23,8 @@ export class Connection {
   missing: u32;
   /** The number that is being read, most significant byte first. */
   number: u32;
+  /** Size of the block whose `segment` is being read. */
+  size: u32;
   /** Where the body is collected; 0 while it is skipped. */
   slot: u32;
   /** 1: the peer said that it sends nothing more on this connection, 2: and the host was told. */

@@ -8,11 +8,12 @@ import { sha0 as sha0Into } from './crypto/sha0';
 import {
   CONNECTION_BYTES, CONNECTIONS, FRAME_MIN, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_ENTRY,
   INBOX_TABLE, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORTS, SCRATCH,
-  SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
+  SCRATCH_BYTES, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
 } from './memory';
 import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
-import { portAt, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_QOS, PORT_RETIRES, PORT_TAP, takePort } from './port';
+import { portAt, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, takePort } from './port';
 import { fill as fillOutbox, withdraw } from './queue/deal';
+import { isHeld } from './queue/hold';
 import { emptyQueues, openPorts, sharePools } from './queue/queue';
 import { isPriority } from './queue/classify';
 import { initReady, markReady, unmarkReady } from './queue/ready';
@@ -75,7 +76,7 @@ export function openPort(hub: u32, kind: u32, portFlags: u32, frameMax: u32, blo
   port.stationsMax = stationsMax;
   joinHub(hub, id);
   sharePools(openPorts() + 1);
-  if (kind == PORT_TAP) widenPlaces(frameMax);
+  if (kind == PORT_TAP && (portFlags & PORT_OFFLOAD || frameMax > SMALL_FRAME_MAX)) widenPlaces();
   return id;
 }
 
@@ -186,6 +187,11 @@ export function portQueuedBytes(id: u32): u32 {
 /** See `tap.ts`. */
 export function tapRead(port: u32, count: u32, now: f64): u32 {
   return tapReadBatch(port, count, now);
+}
+
+/** Whether the TAP is not to be read now: see `queue/hold.ts`. */
+export function tapHeld(port: u32, now: f64): u32 {
+  return isHeld(port, now) ? 1 : 0;
 }
 
 /** See `tap.ts`. */

@@ -134,12 +134,31 @@ export const QUEUE_FRAMES_MAX: u32 = 4096;
 /** Bytes waiting in each of a port's two queues, `protocol/data-plane.md` §4.2. */
 export const QUEUE_BYTES_MAX: u32 = 2_560_000;
 
+/**
+ * With more bytes than that in a queue, a TAP that fills it is not read: the kernel, and with it the sender, waits as it
+ * does for a network card. Four turns of the event loop fill it (TAP_READ_BYTES).
+ */
+export const HOLD_BYTES: u32 = 0x10_0000;
+/** With fewer bytes than that the TAP is read again; what a connection still has to send covers the time until then. */
+export const RELEASE_BYTES: u32 = 0x8_0000;
+/**
+ * Milliseconds for which one slow receiver may hold up a TAP that others are served from. One that takes longer has its
+ * frames dropped, once its queue is full, until it has caught up.
+ */
+export const HOLD_MS: f64 = 10;
+
 /** Ethernet, `protocol/data-plane.md` §1.4. */
 export const FRAME_MIN: u32 = 14;
 /** `protocol/data-plane.md` §1.4: what is longer is consumed and dropped. */
 export const FRAME_MAX: u32 = 1600;
 /** `protocol/data-plane.md` §1.3: what is longer ends the connection. */
 export const BLOCK_MAX: u32 = 3200;
+/**
+ * Between our own peers, when they agreed on it, this bit of a block's size says: the checksum of the frame is unfinished.
+ * A u32 follows the size, the payload bytes of each frame that the block stands for, 0 when it is one frame; the size
+ * does not count it.
+ */
+export const BLOCK_UNFINISHED: u32 = 0x8000_0000;
 /** `protocol/data-plane.md` §1.2. */
 export const KEEP_ALIVE_MAX: u32 = 512;
 export const KEEP_ALIVE_MARK: u32 = 0xffff_ffff;

@@ -8,8 +8,10 @@ import { LARGE_FRAME_MAX, LARGE_SLOT_BYTES, NODE_BYTES, NODES, NODES_MAX, OUT_BU
 /** The fields in front of a frame. A slot is named by its address. */
 @unmanaged
 export class Slot {
-  /** Holders; free at 0. */
-  refs: u32;
+  /** Holders, free at 0; a frame has one for each port at most. */
+  refs: u16;
+  /** Frames that it stands for, for the counters. */
+  frames: u16;
   /** Bytes of the frame. */
   length: u32;
   /** Next on the free stack. */
@@ -113,7 +115,7 @@ export function takeLarge(): u32 {
 @inline
 function plain(slot: u32): void {
   const s = changetype<Slot>(slot);
-  s.refs = 1;
+  s.refs = s.frames = 1;
   s.unfinished = 0;
   s.segment = 0;
 }

@@ -45,6 +45,8 @@ export class Port {
   batch: u32;
   /** Frames in large slots, in both queues. */
   large: u32;
+  /** 1: it took too long to catch up, and holds nobody up until it has. */
+  late: u32;
   /** Queue 0: normal. */
   head0: u32;
   tail0: u32;
@@ -55,6 +57,9 @@ export class Port {
   tail1: u32;
   frames1: u32;
   bytes1: u32;
+  /** TAPs: the port whose queue it has filled, or NONE, and until when it waits for it; host's ms. */
+  heldBy: u32;
+  heldUntil: f64;
   /** From the port into the hub. */
   receivedFrames: u64;
   receivedBytes: u64;
@@ -64,8 +69,8 @@ export class Port {
 }
 
 /** Byte offset of `receivedFrames`: four u64, then the drops by cause, u64 each. */
-export const PORT_COUNTERS: u32 = 96;
-export const PORT_DROPS: u32 = 128;
+export const PORT_COUNTERS: u32 = 112;
+export const PORT_DROPS: u32 = 144;
 
 @inline
 export function portAt(port: u32): Port {
@@ -89,6 +94,7 @@ export function takePort(): u32 {
     port.previousInHub = NONE;
     port.firstConnection = NONE;
     port.nextReady = NONE;
+    port.heldBy = NONE;
     return i;
   }
   return NONE;

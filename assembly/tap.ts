@@ -5,8 +5,10 @@
  */
 
 import { LARGE_FRAME_MAX, SLOT_HEAD, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, VNET_HEADER } from './memory';
+import { acceptVnet, buildVnet } from './offload/vnet';
 import { frameOf, largeTotal, Node, releaseSlot, Slot, smallTotal, takeLarge, takeSmall } from './pool';
-import { portAt } from './port';
+import { portAt, PORT_OFFLOAD } from './port';
+import { hold, watchQueues } from './queue/hold';
 import { dequeue } from './queue/queue';
 import { forward } from './switch/forward';
 
@@ -19,9 +21,9 @@ export function initTaps(): void {
   large = false;
 }
 
-/** Makes sure that frames of this many bytes can be read from now on. */
-export function widenPlaces(frameMax: u32): void {
-  if (large || frameMax <= SMALL_FRAME_MAX) return;
+/** Makes sure that frames of up to LARGE_FRAME_MAX can be read from now on. */
+export function widenPlaces(): void {
+  if (large) return;
   large = true;
   while (places != 0) releaseSlot(slotAtPlace(--places));
 }
@@ -31,15 +33,21 @@ export function widenPlaces(frameMax: u32): void {
  * many places it has now: fewer than TAP_BATCH, down to 0, while the pool is short of slots.
  */
 export function tapRead(id: u32, count: u32, now: f64): u32 {
+  const offload = (portAt(id).flags & PORT_OFFLOAD) != 0;
+  watchQueues();
   for (let i: u32 = 0; i < count; i++) {
     const slot = slotAtPlace(i);
     const length = load<u32>(TAP_READ_LENGTHS + i * 4) - VNET_HEADER;
     const s = changetype<Slot>(slot);
     s.length = length;
+    if (offload) acceptVnet(slot);
     // A small frame must not keep a large slot busy while it waits in a queue.
     const small = s.large && length <= SMALL_FRAME_MAX ? takeSmall() : 0;
     if (small != 0) {
-      changetype<Slot>(small).length = length;
+      const c = changetype<Slot>(small);
+      c.length = length;
+      c.unfinished = s.unfinished;
+      c.segment = s.segment;
       memory.copy(frameOf(small), frameOf(slot), length);
       forward(id, small, now);
       continue;
@@ -47,6 +55,7 @@ export function tapRead(id: u32, count: u32, now: f64): u32 {
     store<u32>(TAP_READ_OFFSETS + i * 4, 0);
     forward(id, slot, now);
   }
+  hold(id, now);
   // A quarter of the pool at most: what waits in the table for the kernel cannot hold what sessions receive.
   const most = min(TAP_BATCH, (large ? largeTotal : smallTotal) >> 2);
   let kept: u32 = 0;
@@ -73,11 +82,8 @@ export function tapWrite(id: u32): u32 {
   let count: u32 = 0;
   while (node != 0 && count < TAP_BATCH) {
     const n = changetype<Node>(node);
-    const at = n.slot + SLOT_HEAD - VNET_HEADER;
-    // No offload was switched on: the kernel gets a header that asks for nothing.
-    store<u64>(at, 0);
-    store<u16>(at, 0, 8);
-    store<u32>(TAP_WRITE_OFFSETS + count * 4, at);
+    buildVnet(n.slot);
+    store<u32>(TAP_WRITE_OFFSETS + count * 4, n.slot + SLOT_HEAD - VNET_HEADER);
     store<u32>(TAP_WRITE_LENGTHS + count * 4, changetype<Slot>(n.slot).length + VNET_HEADER);
     count++;
     node = n.next;

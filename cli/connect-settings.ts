@@ -6,7 +6,7 @@ import { type ConnectProfile, parseConnectProfile } from '../engine/config/profi
 import { type ServerAddress, serverAddress } from '../engine/config/server-address.ts';
 import type { LogFormat, LogLevelName } from '../engine/config/server-config.ts';
 import { CLIENT_DEFAULTS, halfDuplexConnections } from '../engine/config/session-rules.ts';
-import type { TapOptions } from '../engine/host.ts';
+import type { TapPortOptions } from '../engine/node.ts';
 import type { ProxyPlace } from '../engine/proxy/url.ts';
 import type { ConnectFlags } from './commands/connect.ts';
 import { type ConfigFile, invalidConfig, readConfigFile } from './config-file.ts';
@@ -21,7 +21,7 @@ export interface ConnectSettings {
   readonly passwordFile?: string;
   readonly plainPassword: boolean;
   readonly anonymous: boolean;
-  readonly tap: TapOptions;
+  readonly tap: TapPortOptions;
   readonly trust: TrustMode;
   readonly bridge: boolean;
   readonly qos: boolean;
@@ -122,6 +122,7 @@ function needed(
       name: need(flags.tap ?? profile.tap.name, ['tap', 'name'], tapName.allowed, '--tap <name>'),
       addresses: flags.address ?? profile.tap.address ?? [],
       mtu: flags.mtu ?? profile.tap.mtu,
+      busyPollUs: flags.busyPoll ?? profile.tap.busyPoll,
     },
   };
 }

@@ -29,7 +29,13 @@ export const DROP_CAUSES = [
 export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** Why a connection must be closed, in the order of `assembly/stream/decode.ts`; `protocol/data-plane.md` §1.4. */
-const STREAM_ERRORS = ['', 'a block is longer than 3200 bytes', 'a keep-alive is longer than 512 bytes'] as const;
+const STREAM_ERRORS = [
+  '',
+  'a block is longer than the session allows',
+  'a keep-alive is longer than 512 bytes',
+  '',
+  'a block says that it stands for frames of more than 65,535 bytes',
+] as const;
 /** Not an error: the peer has sent its last on a connection. */
 const STREAM_RETIRED = 3;
 
@@ -48,14 +54,18 @@ export interface CoreSizes {
  * every session that there can be: one that does not read holds its own and nobody else's.
  */
 export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 2_048 };
-/** 36 MiB: one session of up to 32 connections and one TAP. */
-export const CLIENT_SIZES: CoreSizes = { smallFrames: 6_144, largeFrames: 96, outBuffers: 64 };
+/** 43 MiB: one session of up to 32 connections and one TAP. */
+export const CLIENT_SIZES: CoreSizes = { smallFrames: 6_144, largeFrames: 160, outBuffers: 64 };
 
 export interface PortOptions {
   readonly qos?: boolean;
   readonly noStormLimit?: boolean;
   /** Both sides are ours, and tell each other when they are done with a connection. */
   readonly retires?: boolean;
+  /** Takes unfinished checksums and super-frames of TCP: an own peer that agreed, or a TAP with offloads. */
+  readonly offload?: boolean;
+  /** Takes super-frames of UDP too. */
+  readonly offloadUdp?: boolean;
   /** Longest frame in bytes, 14 to 65,600; 1600 when absent (`protocol/data-plane.md` §1.4). */
   readonly frameMax?: number;
   /** Longest block in bytes; 3200 when absent. */
@@ -121,6 +131,7 @@ interface CoreExports {
   connectionUnsentBytes(connection: number): number;
   portQueuedBytes(port: number): number;
   tapRead(port: number, count: number, now: number): number;
+  tapHeld(port: number, now: number): number;
   tapWrite(port: number): number;
   housekeep(now: number): void;
   hubFdb(hub: number): number;
@@ -380,6 +391,12 @@ export class Core {
     return this.#wasm.tapRead(port, count, now);
   }
 
+  /** Whether the TAP is not to be read now, because a queue is full of its frames. At most HOLD_MS at a time. */
+  isTapHeld(port: number, now: number): boolean {
+    this.calls++;
+    return this.#wasm.tapHeld(port, now) !== 0;
+  }
+
   /** Puts a TAP's next frames into `writeBatch`, those of the last call being done with, and returns how many. */
   tapWrite(port: number): number {
     this.calls++;
@@ -472,7 +489,11 @@ export class Core {
   #openPort(hub: number, kind: number, options: PortOptions): number {
     this.calls++;
     const flags =
-      (options.qos === true ? 1 : 0) | (options.noStormLimit === true ? 2 : 0) | (options.retires === true ? 4 : 0);
+      (options.qos === true ? 1 : 0) |
+      (options.noStormLimit === true ? 2 : 0) |
+      (options.retires === true ? 4 : 0) |
+      (options.offload === true ? 8 : 0) |
+      (options.offloadUdp === true ? 16 : 0);
     const frameMax = options.frameMax ?? 1600;
     const blockMax = options.blockMax ?? Math.max(3200, frameMax);
     const port = this.#wasm.openPort(hub, kind, flags, frameMax, blockMax, options.stationsMax ?? 0);

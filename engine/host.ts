@@ -150,13 +150,21 @@ export interface FrameBatch {
 /** Bytes of `struct virtio_net_hdr` in front of every frame that a TAP reads or writes. */
 export const VNET_HEADER_BYTES = 10;
 
-/** A TAP device, opened with a virtio header so that offloads can be switched on later. */
+/** A TAP device, opened with a virtio header. */
 export interface Tap {
   readonly name: string;
+  /**
+   * Whether it gives and takes frames with unfinished checksums and super-frames: of TCP, and of UDP. Each place of a
+   * batch to read has to have room for 64 KiB then.
+   */
+  readonly offloads: { readonly tcp: boolean; readonly udp: boolean };
   /** Six bytes. */
   readonly mac: Uint8Array;
-  /** Fills up to `count` places from the front and returns how many; fewer than `count` means: nothing more now. */
-  read(batch: FrameBatch, count: number): number;
+  /**
+   * Fills up to `count` places from the front and returns how many. It stops behind the frame with which it has read
+   * `bytes` bytes.
+   */
+  read(batch: FrameBatch, count: number, bytes: number): number;
   /** Writes `count` frames from the front and returns how many the kernel took. One that it refuses is skipped and counts as taken. */
   write(batch: FrameBatch, count: number): number;
   /** Asks for one `readable` call. */

@@ -26,11 +26,13 @@ const GSO_SIZE: usize = 4;
 const CHECKSUM_START: usize = 6;
 const CHECKSUM_OFFSET: usize = 8;
 
-/** Takes over what the kernel said of a frame that it put into the slot. */
+/** Takes over what the kernel said of a frame that it put into the slot, which may have held another one before. */
 export function acceptVnet(slot: u32): void {
+  const s = changetype<Slot>(slot);
+  s.unfinished = 0;
+  s.segment = 0;
   const header = frameOf(slot) - VNET_HEADER;
   if (load<u16>(header) == 0) return;
-  const s = changetype<Slot>(slot);
   const start = <u32>load<u16>(header, CHECKSUM_START);
   const offset = <u32>load<u16>(header, CHECKSUM_OFFSET);
   if (load<u8>(header, GSO_TYPE) != 0) {

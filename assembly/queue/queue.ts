@@ -5,7 +5,7 @@
  */
 
 import { DROP_MEMORY, DROP_QUEUE, DROP_TOO_LONG_FOR_PORT } from '../counters';
-import { QUEUE_BYTES_MAX, QUEUE_FRAMES_MAX } from '../memory';
+import { HOLD_BYTES, NONE, QUEUE_BYTES_MAX, QUEUE_FRAMES_MAX, RELEASE_BYTES } from '../memory';
 import { frameOf, holdSlot, largeFree, largeTotal, Node, releaseNode, releaseSlot, Slot, smallFree, smallTotal, takeNode } from '../pool';
 import { countDrop, portAt, PORT_QOS } from '../port';
 import { markReady } from './ready';
@@ -17,6 +17,13 @@ import { isPriority } from './classify';
  * 1998). Stalled sessions can thus take what is shared, one after the other, but never the last slots of the pool.
  */
 const QUEUE_FRAMES_OWN: u32 = 16;
+
+/** The port whose queue was last filled beyond HOLD_BYTES, or NONE; for `hold.ts`. */
+export let filled: u32 = NONE;
+
+export function clearFilled(): void {
+  filled = NONE;
+}
 
 let ports: u32 = 0;
 let ownSmall: u32 = 0;
@@ -45,12 +52,15 @@ function limit(own: u32, kept: u32, free: u32): u32 {
   return min(QUEUE_FRAMES_MAX, max(own, free > kept ? free - kept : 0));
 }
 
-/** Queues a frame for the port; the caller keeps its own hold on the slot. */
-export function enqueue(id: u32, slot: u32): void {
+/**
+ * Queues a frame for the port; the caller keeps its own hold on the slot. `unit` is the length of the frame, or of the
+ * longest that a super-frame stands for.
+ */
+export function enqueue(id: u32, slot: u32, unit: u32): void {
   const port = portAt(id);
   const s = changetype<Slot>(slot);
   const length = s.length;
-  if (length > port.frameMax) return countDrop(id, DROP_TOO_LONG_FOR_PORT);
+  if (unit > port.frameMax) return countDrop(id, DROP_TOO_LONG_FOR_PORT);
   const priority = (port.flags & PORT_QOS) != 0 && isPriority(frameOf(slot), length);
   const frames = priority ? port.frames1 : port.frames0;
   const bytes = priority ? port.bytes1 : port.bytes0;
@@ -77,6 +87,8 @@ export function enqueue(id: u32, slot: u32): void {
     port.frames0 = frames + 1;
     port.bytes0 = bytes + length;
   }
+  if (bytes < RELEASE_BYTES) port.late = 0;
+  else if (bytes > HOLD_BYTES && !port.late) filled = id;
   if (!port.ready) markReady(id);
 }
 
@@ -98,7 +110,7 @@ export function dequeue(id: u32, priority: bool): u32 {
     port.bytes0 -= length;
   }
   releaseNode(node);
-  port.sentFrames++;
+  port.sentFrames += changetype<Slot>(slot).frames;
   port.sentBytes += length;
   return slot;
 }

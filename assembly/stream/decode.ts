@@ -2,9 +2,9 @@
 
 import { connectionAt } from '../connection';
 import { DROP_LONG, DROP_MEMORY, DROP_SHORT } from '../counters';
-import { FRAME_MIN, KEEP_ALIVE_MARK, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE } from '../memory';
+import { BLOCK_UNFINISHED, FRAME_MIN, KEEP_ALIVE_MARK, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE } from '../memory';
 import { frameOf, Slot, takeSlot } from '../pool';
-import { countDrop, portAt, PORT_RETIRES } from '../port';
+import { countDrop, portAt, PORT_OFFLOAD, PORT_RETIRES } from '../port';
 import { forward } from '../switch/forward';
 
 export const STREAM_OK: u32 = 0;
@@ -12,6 +12,8 @@ export const STREAM_OK: u32 = 0;
 export const STREAM_BLOCK_TOO_LONG: u32 = 1;
 /** A keep-alive is longer than 512 bytes: the connection is to be closed. */
 export const STREAM_KEEP_ALIVE_TOO_LONG: u32 = 2;
+/** A frame is said to stand for frames of more than 64 KiB: the connection is to be closed. */
+export const STREAM_SEGMENT_TOO_LONG: u32 = 4;
 
 /** The peer has sent its last on this connection, which is in order. */
 export const STREAM_RETIRED: u32 = 3;
@@ -21,6 +23,8 @@ const SIZE: u32 = 1;
 const BODY: u32 = 2;
 const KEEP_ALIVE_SIZE: u32 = 3;
 const KEEP_ALIVE_BODY: u32 = 4;
+/** Behind the size of a block with BLOCK_UNFINISHED. */
+const SEGMENT: u32 = 6;
 /** Behind an error: whatever still comes is not looked at. */
 const BROKEN: u32 = 5;
 
@@ -53,7 +57,7 @@ export function decode(id: u32, at: u32, end: u32, now: f64): u32 {
       continue;
     }
     if (state == BROKEN) return STREAM_OK;
-    // The three other states read a number of four bytes, which may arrive in pieces.
+    // The other states read a number of four bytes, which may arrive in pieces.
     if (c.missing == 4 && end - at >= 4) {
       c.number = bswap<u32>(load<u32>(at));
       at += 4;
@@ -97,15 +101,39 @@ function onNumber(id: u32, number: u32, now: f64): u32 {
     return STREAM_OK;
   }
   const port = portAt(c.port);
+  if (c.state == SEGMENT) {
+    if (number > 0xffff) return STREAM_SEGMENT_TOO_LONG;
+    startBlock(id, c.size, now);
+    if (c.slot != 0) {
+      changetype<Slot>(c.slot).unfinished = 1;
+      changetype<Slot>(c.slot).segment = <u16>number;
+    }
+    return STREAM_OK;
+  }
+  if (number & BLOCK_UNFINISHED && port.flags & PORT_OFFLOAD) {
+    number &= ~BLOCK_UNFINISHED;
+    if (number > port.blockMax) return STREAM_BLOCK_TOO_LONG;
+    c.size = number;
+    c.state = SEGMENT;
+    return STREAM_OK;
+  }
   if (number > port.blockMax) return STREAM_BLOCK_TOO_LONG;
+  startBlock(id, number, now);
+  return STREAM_OK;
+}
+
+/** The size of a block, and what else precedes it, is known. */
+function startBlock(id: u32, number: u32, now: f64): void {
+  const c = connectionAt(id);
+  const port = portAt(c.port);
+  c.slot = 0;
   if (number == 0) {
     c.received = now;
     endBlock(id);
-    return STREAM_OK;
+    return;
   }
   c.state = BODY;
   c.missing = number;
-  c.slot = 0;
   if (number < FRAME_MIN) {
     countDrop(c.port, DROP_SHORT);
   } else if (number > port.frameMax) {
@@ -115,7 +143,6 @@ function onNumber(id: u32, number: u32, now: f64): u32 {
     if (c.slot != 0) changetype<Slot>(c.slot).length = number;
     else countDrop(c.port, DROP_MEMORY);
   }
-  return STREAM_OK;
 }
 
 @inline

@@ -1,7 +1,7 @@
 /** The sender of the block stream, `protocol/data-plane.md` §1.2: batches and keep-alives in an out buffer. */
 
 import { Connection } from '../connection';
-import { KEEP_ALIVE_MARK, OUT_BUFFER_BYTES } from '../memory';
+import { BLOCK_UNFINISHED, KEEP_ALIVE_MARK, OUT_BUFFER_BYTES } from '../memory';
 import { frameOf, Node, releaseSlot, Slot } from '../pool';
 import { portAt } from '../port';
 import { dequeue } from '../queue/queue';
@@ -28,13 +28,17 @@ export function encodeBatch(c: Connection, id: u32, priority: bool): void {
   while (true) {
     const node = priority ? port.head1 : port.head0;
     if (node == 0) break;
-    const length = changetype<Slot>(changetype<Node>(node).slot).length;
-    if (at + 4 + length > end) break;
+    const s = changetype<Slot>(changetype<Node>(node).slot);
+    const length = s.length;
+    const head: u32 = s.unfinished ? 8 : 4;
+    if (at + head + length > end) break;
     const slot = dequeue(id, priority);
-    store<u32>(at, bswap<u32>(length));
-    memory.copy(at + 4, frameOf(slot), length);
+    store<u32>(at, bswap<u32>(s.unfinished ? length | BLOCK_UNFINISHED : length));
+    if (s.unfinished) store<u32>(at, bswap<u32>(<u32>s.segment), 4);
+    at += head;
+    memory.copy(at, frameOf(slot), length);
     releaseSlot(slot);
-    at += 4 + length;
+    at += length;
     frames++;
   }
   if (frames == 0) return;

@@ -1,24 +1,33 @@
 /** The way of a frame through a hub, `protocol/data-plane.md` §6.1 and §6.2. */
 
-import { DROP_MALFORMED, DROP_SAME_PORT, DROP_SOURCE, DROP_STATIONS, DROP_STORM } from '../counters';
-import { NONE } from '../memory';
+import { DROP_MALFORMED, DROP_MEMORY, DROP_SAME_PORT, DROP_SOURCE, DROP_STATIONS, DROP_STORM } from '../counters';
+import { NONE, SEGMENTS } from '../memory';
+import { finish, segment } from '../offload/segment';
+import { headerBytes, isSound } from '../offload/sound';
 import { frameOf, releaseSlot, Slot } from '../pool';
-import { countDrop, portAt, PORT_NO_STORM_LIMIT } from '../port';
+import { countDrop, portAt, PORT_NO_STORM_LIMIT, PORT_OFFLOAD, PORT_OFFLOAD_UDP } from '../port';
 import { enqueue } from '../queue/queue';
 import { bpduBridge, destination, ETHERTYPE_ARP, isBpdu, isGroup, MAC_BROADCAST, source } from '../wire/ethernet';
-import { destinationIp, etherType, parse, sourceIp, vlan } from '../wire/packet';
+import { destinationIp, etherType, parse, protocol, sourceIp, vlan } from '../wire/packet';
+import { UDP } from '../wire/udp';
 import { learn, lookup } from './fdb';
 import { hubAt, MODE_PATCH } from './hubs';
 import { passStorm } from './storm';
 
-/** Frames that entered a hub since the start. */
+/** Frames that entered a hub since the start; a super-frame counts as those that it stands for. */
 export let framesForwarded: f64 = 0;
+
+/** Frames into which the super-frame at hand has been cut; 0 as long as nobody needed that. */
+let segments: u32 = 0;
+/** Bytes of the longest frame on a wire that the frame at hand stands for, and the flag of a port that takes it as it is. */
+let unit: u32 = 0;
+let taker: u32 = 0;
 
 /** Takes a frame from the port it came in on to the queues of the ports it goes to. Takes over the hold on the slot. */
 export function forward(from: u32, slot: u32, now: f64): void {
-  framesForwarded++;
   const cause = route(from, slot, now);
   if (cause != NONE) countDrop(from, cause);
+  while (segments != 0) releaseSlot(load<u32>(SEGMENTS + --segments * 4));
   releaseSlot(slot);
 }
 
@@ -26,9 +35,11 @@ function route(from: u32, slot: u32, now: f64): u32 {
   const frame = frameOf(slot);
   const length = changetype<Slot>(slot).length;
   const port = portAt(from);
-  port.receivedFrames++;
   port.receivedBytes += length;
-  if (!parse(frame, length)) return DROP_MALFORMED;
+  const sound = checked(slot);
+  port.receivedFrames += changetype<Slot>(slot).frames;
+  framesForwarded += changetype<Slot>(slot).frames;
+  if (!sound) return DROP_MALFORMED;
   const sourceMac = source(frame);
   const destinationMac = destination(frame);
   if (sourceMac == MAC_BROADCAST || sourceMac == 0 || sourceMac == destinationMac) return DROP_SOURCE;
@@ -44,7 +55,7 @@ function route(from: u32, slot: u32, now: f64): u32 {
     const to = lookup(port.hub, destinationMac | tag, now);
     if (to == from) return DROP_SAME_PORT;
     if (to != NONE) {
-      enqueue(to, slot);
+      deliver(to, slot);
       return NONE;
     }
   }
@@ -56,8 +67,37 @@ function route(from: u32, slot: u32, now: f64): u32 {
   return NONE;
 }
 
+/** Parses the frame and finds out what it stands for. False for one that is to be dropped as malformed. */
+function checked(slot: u32): bool {
+  const s = changetype<Slot>(slot);
+  unit = s.length;
+  if (!parse(frameOf(slot), s.length)) return false;
+  if (!s.unfinished) return true;
+  if (!isSound(slot)) return false;
+  const payload = <u32>s.segment;
+  taker = PORT_OFFLOAD;
+  if (payload == 0) return true;
+  unit = headerBytes + payload;
+  s.frames = <u16>((s.length - headerBytes + payload - 1) / payload);
+  if (protocol == UDP) taker = PORT_OFFLOAD_UDP;
+  return true;
+}
+
 function flood(from: u32, first: u32, slot: u32): void {
   for (let to = first; to != NONE; to = portAt(to).nextInHub) {
-    if (to != from) enqueue(to, slot);
+    if (to != from) deliver(to, slot);
   }
+}
+
+/** Queues the frame as this port takes it. What one port needs is done once, and serves the others that need it. */
+function deliver(to: u32, slot: u32): void {
+  const s = changetype<Slot>(slot);
+  if (!s.unfinished || portAt(to).flags & taker) return enqueue(to, slot, unit);
+  if (s.segment == 0) {
+    finish(slot);
+    return enqueue(to, slot, unit);
+  }
+  if (segments == 0) segments = segment(slot);
+  if (segments == 0) return countDrop(to, DROP_MEMORY);
+  for (let i: u32 = 0; i < segments; i++) enqueue(to, load<u32>(SEGMENTS + i * 4), unit);
 }

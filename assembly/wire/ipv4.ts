@@ -48,3 +48,20 @@ export function ipv4Source(at: u32): u32 {
 export function ipv4Destination(at: u32): u32 {
   return bswap<u32>(load<u32>(at, 16));
 }
+
+export const IPV4_CHECKSUM: u32 = 10;
+
+@inline
+export function ipv4Identification(at: u32): u32 {
+  return <u32>bswap<u16>(load<u16>(at, 4));
+}
+
+@inline
+export function setIpv4Identification(at: u32, value: u32): void {
+  store<u16>(at, bswap<u16>(<u16>value), 4);
+}
+
+@inline
+export function setIpv4TotalLength(at: u32, bytes: u32): void {
+  store<u16>(at, bswap<u16>(<u16>bytes), 2);
+}

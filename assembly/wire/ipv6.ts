@@ -67,3 +67,8 @@ export function ipv6Payload(at: u32, length: u32): bool {
   ipv6PayloadOffset = offset;
   return true;
 }
+
+@inline
+export function setIpv6PayloadLength(at: u32, bytes: u32): void {
+  store<u16>(at, bswap<u16>(<u16>bytes), 4);
+}

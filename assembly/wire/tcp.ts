@@ -30,3 +30,15 @@ export function tcpHeaderBytes(at: u32): u32 {
 export function tcpFlags(at: u32): u32 {
   return <u32>load<u8>(at, 13);
 }
+
+export const TCP_FLAGS: u32 = 13;
+
+@inline
+export function tcpSequence(at: u32): u32 {
+  return bswap<u32>(load<u32>(at, 4));
+}
+
+@inline
+export function setTcpSequence(at: u32, value: u32): void {
+  store<u32>(at, bswap<u32>(value), 4);
+}

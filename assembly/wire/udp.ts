@@ -23,3 +23,8 @@ export function udpDestinationPort(at: u32): u32 {
 export function udpLength(at: u32): u32 {
   return <u32>bswap<u16>(load<u16>(at, 4));
 }
+
+@inline
+export function setUdpLength(at: u32, bytes: u32): void {
+  store<u16>(at, bswap<u16>(<u16>bytes), 4);
+}

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { interfaceAddress } from '../../engine/config/address.ts';
 import { fingerprint } from '../../engine/config/fingerprint.ts';
 import { foreignName, tapName } from '../../engine/config/names.ts';
-import { mtu } from '../../engine/config/rules.ts';
+import { busyPoll, mtu } from '../../engine/config/rules.ts';
 import { type ServerAddress, serverAddress } from '../../engine/config/server-address.ts';
 import type { LogFormat, LogLevelName } from '../../engine/config/server-config.ts';
 import {
@@ -30,6 +30,7 @@ export interface ConnectFlags {
   readonly tap?: string;
   readonly address?: readonly string[];
   readonly mtu?: number;
+  readonly busyPoll?: number;
   readonly pin?: string;
   readonly ca?: string;
   readonly insecure?: boolean;
@@ -94,6 +95,12 @@ export function defineConnect(program: Command, context: Context): void {
       ),
     )
     .addOption(new Option('--mtu <bytes>', 'the MTU of the TAP (default: 1500)').argParser(byRule(mtu)))
+    .addOption(
+      new Option(
+        '--busy-poll <microseconds>',
+        'look for frames of the TAP without resting until so long behind the last one, for lower delay (default: 0)',
+      ).argParser(byRule(busyPoll)),
+    )
     .addOption(
       new Option('--pin <sha256>', 'trust exactly the certificate with this SHA-256 fingerprint')
         .argParser(byRule(fingerprint))

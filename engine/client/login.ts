@@ -1,6 +1,6 @@
 import type { Random, Runtime } from '../host.ts';
 import type { ClientCredential, ClientLogin } from '../login/client-login.ts';
-import { EXTENSION_RETIRE, RETIRE_VERSION } from '../login/own-extensions.ts';
+import { OWN_EXTENSIONS } from '../login/own-extensions.ts';
 import { hashedPassword, type Sha0 } from '../login/password.ts';
 import type { ClientOptions } from './options.ts';
 
@@ -45,7 +45,7 @@ export class LoginTemplate {
         uniqueId: this.#uniqueId.slice(0, 16),
         serverHostName: host,
       },
-      extensions: new Map([[EXTENSION_RETIRE, RETIRE_VERSION]]),
+      extensions: OWN_EXTENSIONS,
     };
   }
 }

@@ -1,5 +1,6 @@
 import type { NodeStatus } from '../admin/status.ts';
-import type { ChannelSecurity, ProxyOptions, TapOptions } from '../host.ts';
+import type { ChannelSecurity, ProxyOptions } from '../host.ts';
+import type { TapPortOptions } from '../node.ts';
 
 /** What `etherloom connect` asks for, checked and with every default filled in. */
 export interface ClientOptions {
@@ -12,7 +13,7 @@ export interface ClientOptions {
     | { readonly kind: 'anonymous' }
     | { readonly kind: 'hashed'; readonly password: Uint8Array }
     | { readonly kind: 'plain'; readonly password: Uint8Array };
-  readonly tap: TapOptions;
+  readonly tap: TapPortOptions;
   /** PEM of the CAs to trust instead of the runtime's list. */
   readonly ca?: string;
   /** Judges the server before any credential is sent; resolves to undefined, or to why the server is not trusted. */

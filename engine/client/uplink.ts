@@ -3,7 +3,7 @@ import type { Timed } from '../deadlines.ts';
 import type { Channel, ChannelSecurity } from '../host.ts';
 import { usableConnections } from '../login/connections.ts';
 import { ERROR_NOT_TCP_SESSION, ERROR_UNKNOWN_SESSION } from '../login/errors.ts';
-import { EXTENSION_RETIRE } from '../login/own-extensions.ts';
+import { EXTENSION_RETIRE, portAbilities } from '../login/own-extensions.ts';
 import { equalBytes } from '../login/password.ts';
 import type { Welcome } from '../login/welcome.ts';
 import type { Node } from '../node.ts';
@@ -161,7 +161,7 @@ export class Uplink implements Timed {
       core,
       plane,
       random: host.random,
-      port: core.openSession(this.#hub, { qos: welcome.qos, retires }),
+      port: core.openSession(this.#hub, { qos: welcome.qos, ...portAbilities(welcome.extensions) }),
       timeoutMs: welcome.timeoutMs,
       side: 'client',
       retires,

@@ -16,7 +16,12 @@ export interface ConnectProfile {
   readonly passwordFile?: string;
   readonly plainPassword?: boolean;
   readonly anonymous?: boolean;
-  readonly tap: { readonly name?: string; readonly address?: readonly string[]; readonly mtu?: number };
+  readonly tap: {
+    readonly name?: string;
+    readonly address?: readonly string[];
+    readonly mtu?: number;
+    readonly busyPoll?: number;
+  };
   readonly pin?: string;
   readonly ca?: string;
   readonly insecure?: boolean;

@@ -50,3 +50,6 @@ export const logFormat = oneOf('text', 'json');
 
 /** MTU of a TAP (engine/host.ts, TapOptions). */
 export const mtu = whole(576, 65521, 'bytes');
+
+/** A second: whoever polls for longer never sleeps. */
+export const busyPoll = whole(0, 1_000_000, 'microseconds');

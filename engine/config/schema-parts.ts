@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { interfaceAddress } from './address.ts';
 import { tapName } from './names.ts';
-import { mtu, type Rule } from './rules.ts';
+import { busyPoll, mtu, type Rule } from './rules.ts';
 
 export function value<T>(rule: Rule<T>) {
   return z.unknown().transform((found, context): T => {
@@ -42,4 +42,5 @@ export const tapKeys = {
     .pipe(list(value(interfaceAddress), 1, 'addresses'))
     .optional(),
   mtu: value(mtu).optional(),
+  busyPoll: value(busyPoll).optional(),
 };

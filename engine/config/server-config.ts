@@ -1,6 +1,6 @@
 /** The server's configuration file: its text to checked data, with every default filled in. */
 
-import type { TapOptions } from '../host.ts';
+import type { TapPortOptions } from '../node.ts';
 import type { HubOptions, ServerOptions, UserOptions } from '../server/options.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { foldName } from './names.ts';
@@ -55,10 +55,11 @@ export function parseServerConfig(text: string): ConfigResult {
           }),
         ),
         taps: hub.taps.map(
-          ({ name: tap, address, mtu }): TapOptions => ({
+          ({ name: tap, address, mtu, busyPoll }): TapPortOptions => ({
             name: tap,
             addresses: address ?? [],
             mtu,
+            busyPollUs: busyPoll,
           }),
         ),
         stormLimit: hub.stormLimit,

@@ -13,9 +13,8 @@ import {
   ERROR_TOO_MANY_CONNECTIONS,
   ERROR_UNKNOWN_SESSION,
 } from '../login/errors.ts';
-import { type Extensions, NO_EXTENSIONS } from '../login/extensions.ts';
 import type { LoginRequest } from '../login/login-request.ts';
-import { EXTENSION_RETIRE, RETIRE_VERSION } from '../login/own-extensions.ts';
+import { agreedExtensions } from '../login/own-extensions.ts';
 import { equalBytes } from '../login/password.ts';
 import { DEFAULT_POLICY } from '../login/policy.ts';
 import { sessionKeys } from '../login/welcome.ts';
@@ -132,7 +131,7 @@ export class HubAuthority implements Authority<Admission, Attachment> {
         TimeOut: Math.floor(timeoutMs / 1000),
         NoBridge: !request.bridgeMode,
       },
-      extensions: agreed(request.extensions),
+      extensions: agreedExtensions(request.extensions),
       token: { hub, user, stationsMax: request.bridgeMode ? 0 : STATIONS_OF_A_CLIENT },
     };
   }
@@ -145,9 +144,4 @@ export class HubAuthority implements Authority<Admission, Attachment> {
     }
     return found;
   }
-}
-
-/** What both sides can do. */
-function agreed(offered: Extensions): Extensions {
-  return offered.has(EXTENSION_RETIRE) ? new Map([[EXTENSION_RETIRE, RETIRE_VERSION]]) : NO_EXTENSIONS;
 }

@@ -1,5 +1,5 @@
 import type { NodeStatus } from '../admin/status.ts';
-import type { TapOptions } from '../host.ts';
+import type { TapPortOptions } from '../node.ts';
 
 /** A server as its configuration file describes it, checked and with every default filled in. */
 export interface ServerOptions {
@@ -18,7 +18,7 @@ export interface ServerOptions {
 export interface HubOptions {
   readonly name: string;
   readonly users: readonly UserOptions[];
-  readonly taps: readonly TapOptions[];
+  readonly taps: readonly TapPortOptions[];
   /** Flooded frames per second of one source that the storm limiter lets pass; 0 switches it off. */
   readonly stormLimit: number;
 }

@@ -6,7 +6,7 @@ import { Hub, hubKey } from '../hub/hub.ts';
 import type { Peer } from '../login/authority.ts';
 import { describeError } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
-import { EXTENSION_RETIRE } from '../login/own-extensions.ts';
+import { EXTENSION_RETIRE, portAbilities } from '../login/own-extensions.ts';
 import { Node } from '../node.ts';
 import { Session, type Tunnel } from '../session/session.ts';
 import { HubAuthority } from './authority.ts';
@@ -162,7 +162,7 @@ class Server implements RunningServer {
       core,
       plane,
       random: host.random,
-      port: core.openSession(hub.number, { qos: grant.qos, stationsMax, retires }),
+      port: core.openSession(hub.number, { qos: grant.qos, stationsMax, ...portAbilities(grant.extensions) }),
       timeoutMs: grant.timeoutMs,
       side: 'server',
       retires,

@@ -19,7 +19,18 @@ interface TapPort {
   readonly tap: Tap;
   /** Frames are being fetched on every turn; the poller rests. */
   busy: boolean;
+  readonly busyPollMs: number;
+  /** Until when they are fetched although there were none, host's ms. */
+  busyUntil: number;
 }
+
+/**
+ * Bytes of a TAP in one turn of the event loop: so little that they are still in the processor's cache when they are
+ * encrypted, so much that the turn costs nothing beside them.
+ */
+const TAP_READ_BYTES = 256 * 1024;
+/** How long a TAP that waits for a full queue may be left alone: the core's HOLD_MS. */
+const HOLD_MS = 10;
 
 export class Plane {
   readonly #core: Core;
@@ -31,6 +42,7 @@ export class Plane {
   #places = 0;
   #turnIsDue = false;
   #sending = false;
+  #holdEnds = false;
 
   constructor(core: Core, clock: Clock, scheduler: Scheduler) {
     this.#core = core;
@@ -56,8 +68,8 @@ export class Plane {
     this.wake();
   }
 
-  attachTap(port: number, tap: Tap): void {
-    this.#taps.set(port, { tap, busy: false });
+  attachTap(port: number, tap: Tap, busyPollMs: number): void {
+    this.#taps.set(port, { tap, busy: false, busyPollMs, busyUntil: 0 });
     this.#places = this.#core.tapRead(port, 0, this.#clock.now());
     tap.arm();
   }
@@ -119,15 +131,31 @@ export class Plane {
 
   /** One batch. As long as there was something the next turn looks again; after silence the poller takes over. */
   #readTap(port: number, entry: TapPort): void {
-    const frames = this.#places === 0 ? 0 : entry.tap.read(this.#core.readBatch, this.#places);
-    if (frames === 0 && this.#places > 0) {
+    const now = this.#clock.now();
+    if (this.#core.isTapHeld(port, now)) return this.#awaitRelease();
+    const frames = this.#places === 0 ? 0 : entry.tap.read(this.#core.readBatch, this.#places, TAP_READ_BYTES);
+    if (frames > 0) {
+      entry.busyUntil = now + entry.busyPollMs;
+    } else if (now < entry.busyUntil) {
+      return this.wake();
+    } else if (this.#places > 0) {
       entry.busy = false;
       entry.tap.arm();
       return;
     }
     // Also with no frames: the core may have free places again.
-    this.#places = this.#core.tapRead(port, frames, this.#clock.now());
+    this.#places = this.#core.tapRead(port, frames, now);
     this.wake();
+  }
+
+  /** A connection that takes bytes again has the next turn look; so does this, when none does. */
+  #awaitRelease(): void {
+    if (this.#holdEnds) return;
+    this.#holdEnds = true;
+    this.#scheduler.after(HOLD_MS, () => {
+      this.#holdEnds = false;
+      this.wake();
+    });
   }
 
   #send(): void {

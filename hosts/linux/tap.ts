@@ -19,11 +19,10 @@ const IFF_VNET_HDR = 0x4000;
 /** Makes TUNSETIFF fail where it would otherwise take over a device of that name. */
 const IFF_TUN_EXCL = 0x8000;
 
-/**
- * TUN_F_* flags of what the core can finish for the kernel. None: every frame that is read is whole, fits the MTU and
- * has its checksums. This is the place to switch offloads on.
- */
-const OFFLOADS = 0;
+/** TUN_F_* flags, what the core can finish for the kernel: checksums, TCP over IPv4 and IPv6, with ECN. */
+const OFFLOADS_TCP = 0x01 | 0x02 | 0x04 | 0x08;
+/** UDP over IPv4 and IPv6: Linux 6.2 and later. */
+const OFFLOADS_UDP = 0x20 | 0x40;
 
 /**
  * Frames that wait in the kernel for `read`. The driver's own 500 are gone in half a millisecond of small frames, less
@@ -35,6 +34,7 @@ const QUEUE_FRAMES = 1000;
 export class LinuxTap implements Tap {
   readonly name: string;
   readonly mac: Uint8Array;
+  readonly offloads: Tap['offloads'];
   /** Frames that the kernel refused to take, or could not hand over: they are lost. */
   refused = 0;
   readonly #libc: Libc;
@@ -46,29 +46,32 @@ export class LinuxTap implements Tap {
   #state: 'open' | 'failed' | 'closed' = 'open';
 
   /** Owns `fd` from here on. */
-  constructor(libc: Libc, poller: Poller, fd: number, name: string, mac: Uint8Array, handler: TapHandler) {
+  constructor(libc: Libc, poller: Poller, fd: number, device: Device, mac: Uint8Array, handler: TapHandler) {
     this.#libc = libc;
     this.#fd = fd;
-    this.name = name;
+    this.name = device.name;
+    this.offloads = device.offloads;
     this.mac = mac;
     this.#handler = handler;
     this.#watch = poller.watch(fd, (events) => this.#ready(events));
   }
 
-  read(batch: FrameBatch, count: number): number {
+  read(batch: FrameBatch, count: number, bytes: number): number {
     if (this.#state !== 'open') return 0;
     const { offsets, lengths } = batch;
     const base = this.#baseOf(batch, count);
     const libc = this.#libc;
     let filled = 0;
+    let room = bytes;
     // A failed attempt consumes a frame or ends the loop, so `count` attempts are enough and none is for ever.
-    for (let attempt = 0; attempt < count; attempt++) {
-      const bytes = libc.read(this.#fd, base + offsets[filled]!, lengths[filled]!);
-      if (bytes > 0) {
-        lengths[filled++] = bytes;
+    for (let attempt = 0; attempt < count && room > 0; attempt++) {
+      const length = libc.read(this.#fd, base + offsets[filled]!, lengths[filled]!);
+      if (length > 0) {
+        lengths[filled++] = length;
+        room -= length;
         continue;
       }
-      const errno = bytes < 0 ? libc.errno() : EAGAIN;
+      const errno = length < 0 ? libc.errno() : EAGAIN;
       if (errno === EAGAIN || this.#isDown(errno)) break;
       if (errno !== EINTR) this.refused++;
     }
@@ -157,16 +160,22 @@ export class LinuxTap implements Tap {
   }
 }
 
-/** The device behind a fresh descriptor of /dev/net/tun. Returns its name; throws an `IoctlFailure`. */
-function createDevice(libc: Libc, fd: number, name: string): string {
+interface Device {
+  readonly name: string;
+  readonly offloads: Tap['offloads'];
+}
+
+/** The device behind a fresh descriptor of /dev/net/tun. Throws an `IoctlFailure`. */
+function createDevice(libc: Libc, fd: number, name: string): Device {
   const request = new InterfaceRequest(libc).reset(name);
   request.setUint16(0, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL);
   if (libc.ioctl(fd, TUNSETIFF, request.address) < 0) throw new IoctlFailure('create it', libc.errno());
   const created = request.name();
   request.reset('').view.setInt32(0, VNET_HEADER_BYTES, true);
   if (libc.ioctl(fd, TUNSETVNETHDRSZ, request.address) < 0) throw new IoctlFailure('set its header size', libc.errno());
-  if (libc.ioctl(fd, TUNSETOFFLOAD, OFFLOADS) < 0) throw new IoctlFailure('set its offloads', libc.errno());
-  return created;
+  const offloads = (flags: number): boolean => libc.ioctl(fd, TUNSETOFFLOAD, flags) >= 0;
+  const udp = offloads(OFFLOADS_TCP | OFFLOADS_UDP);
+  return { name: created, offloads: { udp, tcp: udp || offloads(OFFLOADS_TCP) } };
 }
 
 /** Addresses and state. Returns the MAC address; throws an `IoctlFailure`. */
@@ -209,9 +218,9 @@ export function createTaps(load: () => { libc: Libc; poller: Poller }): Taps {
       let fd = -1;
       try {
         fd = openControl(libc);
-        const created = createDevice(libc, fd, name);
-        const mac = configure(libc, created, checked);
-        return new LinuxTap(libc, poller, fd, created, mac, handler);
+        const device = createDevice(libc, fd, name);
+        const mac = configure(libc, device.name, checked);
+        return new LinuxTap(libc, poller, fd, device, mac, handler);
       } catch (error) {
         // Closing the descriptor takes the device with it, however far we came.
         if (fd >= 0) libc.close(fd);

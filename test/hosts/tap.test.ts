@@ -15,6 +15,8 @@ const root = join(import.meta.dirname, '../..');
 const ETHER_TYPE = 0x88b5;
 const SLOT_BYTES = 2048;
 const SLOTS = 256;
+/** More bytes than a batch has. */
+const EVERYTHING = Number.POSITIVE_INFINITY;
 
 /** Memory as the core has it, with the two arrays of a batch in it. */
 function makeBatch(): FrameBatch & { slot(index: number): Uint8Array } {
@@ -135,7 +137,7 @@ describe.skipIf(!canMakeDevices)('a TAP', () => {
     expect(ip('link')).not.toContain('tap0');
     tap.arm();
     const batch = makeBatch();
-    expect(tap.read(batch, 4)).toBe(0);
+    expect(tap.read(batch, 4, EVERYTHING)).toBe(0);
     expect(tap.write(batch, 4)).toBe(0);
   });
 
@@ -171,7 +173,7 @@ describe.skipIf(!canMakeDevices)('a TAP', () => {
     let reply: string | undefined;
     owner.onReadable = () => {
       batch.lengths.fill(SLOT_BYTES);
-      const count = tap.read(batch, SLOTS);
+      const count = tap.read(batch, SLOTS, EVERYTHING);
       for (let index = 0; index < count; index++) {
         const hex = Buffer.from(batch.slot(index))
           .toString('hex')
@@ -194,7 +196,7 @@ describe.skipIf(!canMakeDevices)('a TAP', () => {
       let count: number;
       do {
         batch.lengths.fill(SLOT_BYTES);
-        count = right.read(batch, SLOTS);
+        count = right.read(batch, SLOTS, EVERYTHING);
       } while (count > 0);
     };
     const sendOne = (): void => {
@@ -241,7 +243,7 @@ describe.skipIf(!canMakeDevices)('a TAP', () => {
     owner.onReadable = () => {
       for (;;) {
         into.lengths.fill(SLOT_BYTES);
-        const count = right.read(into, SLOTS);
+        const count = right.read(into, SLOTS, EVERYTHING);
         for (let index = 0; index < count; index++) {
           const number = frameNumber(into.slot(index));
           if (number === undefined) continue;
@@ -270,7 +272,7 @@ describe.skipIf(!canMakeDevices)('a TAP', () => {
       batch.lengths.fill(SLOT_BYTES);
       // Not even room for the header.
       batch.lengths[0] = 4;
-      const count = right.read(batch, SLOTS);
+      const count = right.read(batch, SLOTS, EVERYTHING);
       for (let index = 0; index < count; index++) numbers.push(frameNumber(batch.slot(index)));
       right.arm();
     };
@@ -290,7 +292,7 @@ describe.skipIf(!canMakeDevices)('a TAP', () => {
     let arrived = 0;
     owner.onReadable = () => {
       batch.lengths.fill(SLOT_BYTES);
-      const count = right.read(batch, SLOTS);
+      const count = right.read(batch, SLOTS, EVERYTHING);
       for (let index = 0; index < count; index++) if (frameNumber(batch.slot(index)) === 9) arrived++;
       right.arm();
     };
@@ -305,11 +307,11 @@ describe.skipIf(!canMakeDevices)('a TAP', () => {
     ip('link', 'set', 'right0', 'down');
     await sleep(20);
     // What the kernel had sent before it went down.
-    while (left.read(makeBatch(), 8) > 0);
+    while (left.read(makeBatch(), 8, EVERYTHING) > 0);
     const before = [owner.wakeUps, leftOwner.wakeUps];
     const cpu = process.cpuUsage();
     expect(sendNine()).toBe(8);
-    expect(left.read(makeBatch(), 8)).toBe(0);
+    expect(left.read(makeBatch(), 8, EVERYTHING)).toBe(0);
     await sleep(300);
     expect(owner.wakeUps - before[0]!).toBeLessThan(3);
     expect(leftOwner.wakeUps - before[1]!).toBeLessThan(3);
@@ -335,7 +337,7 @@ describe.skipIf(!canMakeDevices)('a TAP', () => {
       code: 'EBADFD',
       message: 'TAP device "tap0": cannot go on: somebody removed the device (EBADFD).',
     });
-    idle.tap.read(makeBatch(), 1);
+    idle.tap.read(makeBatch(), 1, EVERYTHING);
     await until('it failed', () => idle.owner.error !== undefined);
     expect(armed.tap.write(makeBatch(), 3)).toBe(0);
   });
@@ -344,9 +346,9 @@ describe.skipIf(!canMakeDevices)('a TAP', () => {
     const { tap } = openTap('tap0');
     const batch = makeBatch();
     batch.offsets[2] = batch.memory.length - 10;
-    expect(() => tap.read(batch, 3)).toThrow(RangeError);
+    expect(() => tap.read(batch, 3, EVERYTHING)).toThrow(RangeError);
     expect(() => tap.write(batch, 3)).toThrow(RangeError);
-    expect(() => tap.read(batch, SLOTS + 1)).toThrow(RangeError);
+    expect(() => tap.read(batch, SLOTS + 1, EVERYTHING)).toThrow(RangeError);
   });
 });
 

@@ -36,6 +36,7 @@ export class SimTap implements Tap {
   readonly name: string;
   readonly mac: Uint8Array;
   readonly frames: Uint8Array[] = [];
+  readonly offloads = { tcp: false, udp: false };
   closed = false;
   readonly #handler: TapHandler;
   readonly #world: World;
@@ -58,9 +59,10 @@ export class SimTap implements Tap {
     this.#handler.failed(error);
   }
 
-  read(batch: FrameBatch, count: number): number {
+  read(batch: FrameBatch, count: number, bytes: number): number {
     let read = 0;
-    for (; read < count && this.#queue.length > 0; read++) {
+    let room = bytes;
+    for (; read < count && room > 0 && this.#queue.length > 0; read++) {
       const frame = this.#queue.shift()!;
       const at = batch.offsets[read]!;
       if (frame.length + VNET_HEADER_BYTES > batch.lengths[read]!)
@@ -68,6 +70,7 @@ export class SimTap implements Tap {
       batch.memory.fill(0, at, at + VNET_HEADER_BYTES);
       batch.memory.set(frame, at + VNET_HEADER_BYTES);
       batch.lengths[read] = frame.length + VNET_HEADER_BYTES;
+      room -= frame.length + VNET_HEADER_BYTES;
     }
     return read;
   }

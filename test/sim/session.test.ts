@@ -207,7 +207,8 @@ describe('time', () => {
 
 describe('garbage in the tunnel', () => {
   test.each([
-    ['a block of 3201 bytes', [...u32(1), ...u32(3201)]],
+    ['a block that is longer than two nodes of ours agreed on', [...u32(1), ...u32(65_601)]],
+    ['a block for frames of more than 64 KiB', [...u32(1), ...u32(0x8000_0000 + 60), ...u32(0x1_0000)]],
     ['a keep-alive of 513 bytes', [...u32(0xffff_ffff), ...u32(513)]],
   ])('%s ends the connection and nothing else', async (_name, bytes) => {
     const lab = new SimLab();

@@ -8,7 +8,7 @@ export interface Blocks {
   keepAlive(size: number): void;
 }
 
-export const BLOCK_TOO_LONG = 'a block is longer than 3200 bytes';
+export const BLOCK_TOO_LONG = 'a block is longer than the session allows';
 export const KEEP_ALIVE_TOO_LONG = 'a keep-alive is longer than 512 bytes';
 
 /** Asks for bytes, one field after the other, and ends with the reason why the connection has to be closed. */
