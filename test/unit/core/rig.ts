@@ -29,6 +29,8 @@ export class Rig {
   readonly written = new Map<number, Uint8Array[]>();
   /** Frames that were written to each TAP and not looked at yet. */
   readonly delivered = new Map<number, Uint8Array[]>();
+  /** The virtio headers of `delivered`. */
+  readonly headers = new Map<number, Uint8Array[]>();
   /** Places in the read table, as the core said last. */
   places = 0;
 
@@ -66,6 +68,12 @@ export class Rig {
 
   /** One batch of frames that the kernel sends out of a TAP; none is lost for want of places. */
   arrive(port: number, ...frames: Uint8Array[]): void {
+    // What the kernel puts in front must not come out anywhere, and a TAP without offloads does not look at it.
+    this.arriveWith(new Uint8Array(VNET_HEADER_BYTES).fill(0xee), port, ...frames);
+  }
+
+  /** The same, with this virtio header in front of each. */
+  arriveWith(header: Uint8Array, port: number, ...frames: Uint8Array[]): void {
     for (let at = 0; at < frames.length; ) {
       const { memory, offsets, lengths } = this.core.readBatch;
       const count = Math.min(this.places, frames.length - at);
@@ -74,8 +82,7 @@ export class Rig {
         const frame = frames[at + i]!;
         const place = offsets[i]!;
         if (frame.length + VNET_HEADER_BYTES > lengths[i]!) throw new Error('the frame does not fit in its place');
-        // What the kernel puts there must not come out anywhere.
-        memory.fill(0xee, place, place + VNET_HEADER_BYTES);
+        memory.set(header, place);
         memory.set(frame, place + VNET_HEADER_BYTES);
         lengths[i] = frame.length + VNET_HEADER_BYTES;
       }
@@ -100,8 +107,7 @@ export class Rig {
       for (let frames = this.core.tapWrite(port); frames > 0; frames = this.core.tapWrite(port)) {
         for (let i = 0; i < frames; i++) {
           const at = offsets[i]!;
-          const header = memory.subarray(at, at + VNET_HEADER_BYTES);
-          if (header.some((byte) => byte !== 0)) throw new Error('the virtio header asks for something');
+          append(this.headers, port, memory.slice(at, at + VNET_HEADER_BYTES));
           append(this.delivered, port, memory.slice(at + VNET_HEADER_BYTES, at + lengths[i]!));
         }
       }
@@ -116,9 +122,15 @@ export class Rig {
   }
 
   takeDelivered(port: number): Uint8Array[] {
-    const frames = this.delivered.get(port) ?? [];
-    this.delivered.delete(port);
-    return frames;
+    if (this.takeHeaders(port).some((header) => header.some((byte) => byte !== 0))) {
+      throw new Error('the virtio header asks for something');
+    }
+    return take(this.delivered, port);
+  }
+
+  /** The headers of the same frames; to be asked for first. */
+  takeHeaders(port: number): Uint8Array[] {
+    return take(this.headers, port);
   }
 
   #write(offer: number, accept: Accept): void {
@@ -213,6 +225,12 @@ export function join(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
     at += part.length;
   }
   return all;
+}
+
+function take(map: Map<number, Uint8Array[]>, key: number): Uint8Array[] {
+  const list = map.get(key) ?? [];
+  map.delete(key);
+  return list;
 }
 
 function append(map: Map<number, Uint8Array[]>, key: number, value: Uint8Array): void {
