@@ -13,7 +13,7 @@ import {
 import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
 import { portAt, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, takePort } from './port';
 import { fill as fillOutbox, withdraw } from './queue/deal';
-import { isHeld } from './queue/hold';
+import { hold, isHeld, watchQueues } from './queue/hold';
 import { emptyQueues, openPorts, sharePools } from './queue/queue';
 import { isPriority } from './queue/classify';
 import { initReady, markReady, unmarkReady } from './queue/ready';
@@ -109,14 +109,23 @@ export function closeConnection(id: u32): void {
   markReady(port);
 }
 
+/** In the result of a piece: its connection is not to be read for now, see `queue/hold.ts`. */
+const HELD: u32 = 0x100;
+
 /** Handles the first `count` pieces of the inbox; the result of each is in its entry. */
 export function receive(count: u32, now: f64): void {
   for (let i: u32 = 0; i < count; i++) {
     const entry = INBOX_TABLE + i * INBOX_ENTRY;
     const id = load<u32>(entry);
     const at = INBOX + load<u32>(entry, 4);
+    const port = connectionAt(id).port;
+    let result: u32 = 0;
     // The connection may have been closed since its bytes came.
-    const result = connectionAt(id).port == NONE ? 0 : decode(id, at, at + load<u32>(entry, 8), now);
+    if (port != NONE) {
+      watchQueues();
+      result = decode(id, at, at + load<u32>(entry, 8), now);
+      if (hold(port, now)) result |= HELD;
+    }
     store<u32>(entry, result, 12);
   }
 }
@@ -187,6 +196,11 @@ export function portQueuedBytes(id: u32): u32 {
 /** See `tap.ts`. */
 export function tapRead(port: u32, count: u32, now: f64): u32 {
   return tapReadBatch(port, count, now);
+}
+
+/** Whether the session's connections are not to be read now: see `queue/hold.ts`. */
+export function connectionHeld(id: u32, now: f64): u32 {
+  return isHeld(connectionAt(id).port, now) ? 1 : 0;
 }
 
 /** Whether the TAP is not to be read now: see `queue/hold.ts`. */

@@ -135,14 +135,14 @@ export const QUEUE_FRAMES_MAX: u32 = 4096;
 export const QUEUE_BYTES_MAX: u32 = 2_560_000;
 
 /**
- * With more bytes than that in a queue, a TAP that fills it is not read: the kernel, and with it the sender, waits as it
- * does for a network card. Four turns of the event loop fill it (TAP_READ_BYTES).
+ * With more bytes than that in a queue, the port that fills it is not read: the kernel, or TCP, makes the sender wait as
+ * a network card does. Four turns of the event loop fill it (an inbox, or what is read from a TAP).
  */
 export const HOLD_BYTES: u32 = 0x10_0000;
-/** With fewer bytes than that the TAP is read again; what a connection still has to send covers the time until then. */
+/** With fewer bytes than that the port is read again; what a connection still has to send covers the time until then. */
 export const RELEASE_BYTES: u32 = 0x8_0000;
 /**
- * Milliseconds for which one slow receiver may hold up a TAP that others are served from. One that takes longer has its
+ * Milliseconds for which one slow receiver may hold up a port that others are served from. One that takes longer has its
  * frames dropped, once its queue is full, until it has caught up.
  */
 export const HOLD_MS: f64 = 10;

@@ -57,7 +57,7 @@ export class Port {
   tail1: u32;
   frames1: u32;
   bytes1: u32;
-  /** TAPs: the port whose queue it has filled, or NONE, and until when it waits for it; host's ms. */
+  /** The port whose queue it has filled, or NONE, and until when it waits for it; host's ms. */
   heldBy: u32;
   heldUntil: f64;
   /** From the port into the hub. */

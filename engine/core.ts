@@ -38,6 +38,8 @@ const STREAM_ERRORS = [
 ] as const;
 /** Not an error: the peer has sent its last on a connection. */
 const STREAM_RETIRED = 3;
+/** Beside any of these: the connection is not to be read for now. */
+const STREAM_HELD = 0x100;
 
 /** How much the core may hold at once. */
 export interface CoreSizes {
@@ -131,6 +133,7 @@ interface CoreExports {
   connectionUnsentBytes(connection: number): number;
   portQueuedBytes(port: number): number;
   tapRead(port: number, count: number, now: number): number;
+  connectionHeld(connection: number, now: number): number;
   tapHeld(port: number, now: number): number;
   tapWrite(port: number): number;
   housekeep(now: number): void;
@@ -303,12 +306,13 @@ export class Core {
 
   /**
    * Handles what was pushed. `failed` is told of each connection that has to be closed, and why; `retired` of each on
-   * which the peer has sent its last.
+   * which the peer has sent its last; `held` of each that is not to be read as long as `isHeld` says so.
    */
   receive(
     now: number,
     failed: (connection: number, cause: string) => void,
     retired: (connection: number) => void = () => {},
+    held: (connection: number) => void = () => {},
   ): void {
     const pieces = this.#pieces;
     if (pieces === 0) return;
@@ -319,7 +323,9 @@ export class Core {
     this.#lastPiece = NONE;
     for (let i = 0; i < pieces; i++) {
       const at = this.#inboxTable + i * 4;
-      const result = this.#words[at + 3]!;
+      const word = this.#words[at + 3]!;
+      const result = word & ~STREAM_HELD;
+      if (word !== result) held(this.#words[at]!);
       if (result === STREAM_RETIRED) retired(this.#words[at]!);
       else if (result !== 0) failed(this.#words[at]!, STREAM_ERRORS[result] ?? 'the stream is broken');
     }
@@ -389,6 +395,12 @@ export class Core {
   tapRead(port: number, count: number, now: number): number {
     this.calls++;
     return this.#wasm.tapRead(port, count, now);
+  }
+
+  /** Whether the connection is not to be read now, because a queue is full of its session's frames. */
+  isHeld(connection: number, now: number): boolean {
+    this.calls++;
+    return this.#wasm.connectionHeld(connection, now) !== 0;
   }
 
   /** Whether the TAP is not to be read now, because a queue is full of its frames. At most HOLD_MS at a time. */

@@ -29,7 +29,7 @@ interface TapPort {
  * encrypted, so much that the turn costs nothing beside them.
  */
 const TAP_READ_BYTES = 256 * 1024;
-/** How long a TAP that waits for a full queue may be left alone: the core's HOLD_MS. */
+/** How long what waits for a full queue may be left alone: the core's HOLD_MS. */
 const HOLD_MS = 10;
 
 export class Plane {
@@ -38,6 +38,8 @@ export class Plane {
   readonly #scheduler: Scheduler;
   readonly #lanes = new Map<number, Lane>();
   readonly #taps = new Map<number, TapPort>();
+  /** Connections that are not read, because a queue is full of their frames. */
+  readonly #held = new Set<number>();
   /** Free places in the core's read table, as it said last. */
   #places = 0;
   #turnIsDue = false;
@@ -63,6 +65,7 @@ export class Plane {
 
   detach(connection: number): void {
     this.#lanes.delete(connection);
+    this.#held.delete(connection);
     this.#core.closeConnection(connection);
     // What waited for it, or for the buffer that it held, can leave now.
     this.wake();
@@ -115,6 +118,7 @@ export class Plane {
   readonly #turn = (): void => {
     this.#turnIsDue = false;
     this.#receive();
+    for (const connection of this.#held) this.#release(connection);
     for (const [port, entry] of this.#taps) {
       if (entry.busy) this.#readTap(port, entry);
     }
@@ -126,7 +130,22 @@ export class Plane {
       this.#clock.now(),
       (connection, cause) => this.#lanes.get(connection)?.failed(cause),
       (connection) => this.#lanes.get(connection)?.retired(),
+      (connection) => this.#hold(connection),
     );
+  }
+
+  #hold(connection: number): void {
+    const lane = this.#lanes.get(connection);
+    if (lane === undefined) return;
+    lane.channel.pause();
+    this.#held.add(connection);
+    this.#awaitRelease();
+  }
+
+  #release(connection: number): void {
+    if (this.#core.isHeld(connection, this.#clock.now())) return this.#awaitRelease();
+    this.#held.delete(connection);
+    this.#lanes.get(connection)?.channel.resume();
   }
 
   /** One batch. As long as there was something the next turn looks again; after silence the poller takes over. */

@@ -257,7 +257,7 @@ describe.each(BUILDS)('%s: offloads', (build) => {
   });
 });
 
-describe.each(BUILDS)('%s: a TAP that fills a queue', (build) => {
+describe.each(BUILDS)('%s: what fills a queue', (build) => {
   const STALL = (): readonly [number, boolean] => [0, false];
 
   function setUp() {
@@ -300,6 +300,30 @@ describe.each(BUILDS)('%s: a TAP that fills a queue', (build) => {
     rig.drain();
     send(2, 18);
     expect(held()).toBe(true);
+  });
+
+  test('so does a session', () => {
+    const { rig, other, slow } = setUp();
+    const held: number[] = [];
+    const send = (count: number): void => {
+      for (let i = 0; i < count; i++) {
+        rig.core.push(other.connection, block(packet(bytes(64_000), { from: mac(3), to: mac(2) }), 1_400));
+        rig.core.receive(
+          rig.now,
+          () => {},
+          () => {},
+          (connection) => held.push(connection),
+        );
+      }
+    };
+    send(17);
+    expect(held).toEqual([]);
+    send(1);
+    expect(held).toEqual([other.connection]);
+    expect(rig.core.isHeld(other.connection, rig.now)).toBe(true);
+    expect(rig.core.isHeld(slow.connection, rig.now)).toBe(false);
+    rig.drain();
+    expect(rig.core.isHeld(other.connection, rig.now)).toBe(false);
   });
 
   test('does not wait for a port that is gone', () => {
