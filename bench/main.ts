@@ -8,12 +8,15 @@ const HELP = `Usage: npm run bench -- NAME [options]
   core       the data plane by itself: ns and calls for each frame, Gbit/s
   sessions   a server with many idle sessions: memory, and whether it keeps them
 
+  waking     how long a frame of a TAP waits for JavaScript, by the way of waiting for it
+
   --json             results as JSON
   --milliseconds N   core: length of one measurement, 200 when absent
   --build NAME       core: simd or scalar; both when absent
   --sessions N       sessions: how many, 1000 when absent
+  --rounds N         waking: how often each way has its turn, 3 when absent
   --seconds N        sessions: how long they are kept, 60 when absent
-  --runtime NAME     sessions: node or bun; both when absent
+  --runtime NAME     sessions, waking: node or bun; both when absent
   --help
 
 The bench of the core runs on the runtime that starts it: npx bun dist/bench/main.js core`;
@@ -30,6 +33,7 @@ async function main(): Promise<void> {
       sessions: { type: 'string', default: '1000' },
       seconds: { type: 'string', default: '60' },
       runtime: { type: 'string' },
+      rounds: { type: 'string', default: '3' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -53,8 +57,16 @@ async function main(): Promise<void> {
       say: (text) => console.error(text),
     });
     console.log(values.json ? JSON.stringify({ results }) : renderSessions(results));
+  } else if (name === 'waking') {
+    const { renderWaking, runWaking } = await import('./waking.ts');
+    const results = await runWaking({
+      rounds: natural('--rounds', values.rounds),
+      runtimes: oneOf('--runtime', values.runtime, ['node', 'bun'] as const),
+      say: (text) => console.error(text),
+    });
+    console.log(values.json ? JSON.stringify({ results }) : renderWaking(results));
   } else {
-    throw new UsageError(name === undefined ? HELP : `there is no bench "${name}": expected core or sessions`);
+    throw new UsageError(name === undefined ? HELP : `there is no bench "${name}": expected core, sessions or waking`);
   }
 }
 

@@ -9,6 +9,18 @@ import { describeProtocol } from '../shared/security.ts';
 import { connect } from './connect.ts';
 import { LeavableWire } from './tls-wire.ts';
 
+const PREFERRED_CIPHER = 'TLS_AES_128_GCM_SHA256';
+
+/**
+ * Node's list with the preference of Bun and of browsers. Node's own begins with the 256-bit key, which costs a tunnel a
+ * twentieth of its throughput and protects against nothing that breaks the 128-bit one today (RFC 8446 §9.1 makes the
+ * latter the mandatory suite). Whoever offers only the other still gets it.
+ */
+const CIPHERS = [
+  PREFERRED_CIPHER,
+  ...tls.DEFAULT_CIPHERS.split(':').filter((cipher) => cipher !== PREFERRED_CIPHER),
+].join(':');
+
 function addressOf(address: string | undefined, port: number | undefined): Address {
   return { address: plainAddress(address ?? ''), port: port ?? 0 };
 }
@@ -51,6 +63,7 @@ async function listen(options: ListenOptions, onChannel: (channel: Channel) => C
       cert: options.certificate,
       key: options.key,
       minVersion: 'TLSv1.2',
+      ciphers: CIPHERS,
       handshakeTimeout: HANDSHAKE_MS,
     });
   } catch (error) {
