@@ -23,7 +23,7 @@ import { forgetPort, initFdb, sweepFdb } from './switch/fdb';
 import { framesForwarded } from './switch/forward';
 import { hubAt, joinHub, leaveHub, takeHub } from './switch/hubs';
 import { initStorm } from './switch/storm';
-import { initTaps, tapRead as tapReadBatch, tapWrite as tapWriteBatch, widenPlaces } from './tap';
+import { dropBatch, initTaps, tapRead as tapReadBatch, tapWrite as tapWriteBatch, widenPlaces } from './tap';
 import { destinationIp, destinationPort, etherType, flags, layer3, layer4, packetEnd, parse, protocol, sourceIp, sourcePort, vlan } from './wire/packet';
 
 export {
@@ -85,6 +85,7 @@ export function closePort(id: u32): void {
   const port = portAt(id);
   while (port.firstConnection != NONE) closeConnection(port.firstConnection);
   emptyQueues(id);
+  if (port.kind == PORT_TAP) dropBatch(id);
   forgetPort(id);
   unmarkReady(id);
   leaveHub(id);

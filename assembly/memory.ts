@@ -112,6 +112,17 @@ export const UDP_SEGMENTS_MAX: u32 = 128;
 /** Frames for which any may stand: 64 KiB in the smallest TCP segments. It bounds the work that one frame can cause. */
 export const SEGMENTS_MAX: u32 = 0x1_0000 / TCP_SEGMENT_MIN + 1;
 
+/** Flows whose frames are being joined; more at a time have little to join in one batch, and finding them takes time. */
+export const FLOWS: u32 = OFFLOAD + 0x2000;
+export const FLOW_BYTES: u32 = 32;
+export const FLOWS_MAX: u32 = 16;
+/** The slots of the frames in the TAP write table: a u32 each. */
+export const TAP_WRITE_SLOTS: u32 = OFFLOAD + 0x3000;
+/** Datagrams in a super-frame that we make: UDP_MAX_SEGMENTS of kernels before Linux 6.9. */
+export const UDP_JOINED_MAX: u32 = 64;
+/** RFC 791 §3.1. */
+export const IP_BYTES_MAX: u32 = 65_535;
+
 /** Where the pools begin. */
 export const POOLS: u32 = 0x00c6_0000;
 

@@ -41,8 +41,6 @@ export class Port {
   /** On the list of ports with something to send. */
   ready: u32;
   nextReady: u32;
-  /** TAPs: frames of the batch that the host is writing. */
-  batch: u32;
   /** Frames in large slots, in both queues. */
   large: u32;
   /** 1: it took too long to catch up, and holds nobody up until it has. */

@@ -4,10 +4,11 @@
  * TAPs share the table, because a batch is read and handed over in one go.
  */
 
-import { LARGE_FRAME_MAX, SLOT_HEAD, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, VNET_HEADER } from './memory';
+import { LARGE_FRAME_MAX, NONE, SLOT_HEAD, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAP_WRITE_SLOTS, VNET_HEADER } from './memory';
+import { finishJoined, join, joinedEntry, joinedSlot, openFlow, startFlows } from './offload/coalesce';
 import { acceptVnet, buildVnet } from './offload/vnet';
 import { frameOf, largeTotal, Node, releaseSlot, Slot, smallTotal, takeLarge, takeSmall } from './pool';
-import { portAt, PORT_OFFLOAD } from './port';
+import { portAt, PORT_OFFLOAD, PORT_OFFLOAD_UDP } from './port';
 import { hold, watchQueues } from './queue/hold';
 import { dequeue } from './queue/queue';
 import { forward } from './switch/forward';
@@ -15,9 +16,12 @@ import { forward } from './switch/forward';
 /** Places at the front of the table that hold a slot. */
 let places: u32 = 0;
 let large: bool = false;
+/** Frames in the write table, which holds them, and the port whose they are. */
+let batch: u32 = 0;
+let batchPort: u32 = NONE;
 
 export function initTaps(): void {
-  places = 0;
+  places = batch = 0;
   large = false;
 }
 
@@ -72,25 +76,52 @@ export function tapRead(id: u32, count: u32, now: f64): u32 {
 }
 
 /**
- * Takes the frames of the last batch off the port's queue and puts the next ones into the write table. Returns how
- * many; with 0 the port has nothing left.
+ * Gives back the frames of the last batch, takes the next ones off the port's queue, and puts them into the write table.
+ * Returns how many; with 0 the port has nothing left. The host writes a batch before it asks for another one.
  */
 export function tapWrite(id: u32): u32 {
+  releaseBatch();
+  batchPort = id;
   const port = portAt(id);
-  for (; port.batch != 0; port.batch--) releaseSlot(dequeue(id, false));
-  let node = port.head0;
-  let count: u32 = 0;
-  while (node != 0 && count < TAP_BATCH) {
-    const n = changetype<Node>(node);
-    buildVnet(n.slot);
-    store<u32>(TAP_WRITE_OFFSETS + count * 4, n.slot + SLOT_HEAD - VNET_HEADER);
-    store<u32>(TAP_WRITE_LENGTHS + count * 4, changetype<Slot>(n.slot).length + VNET_HEADER);
-    count++;
-    node = n.next;
+  const joins = (port.flags & PORT_OFFLOAD) != 0;
+  const joinsUdp = (port.flags & PORT_OFFLOAD_UDP) != 0;
+  startFlows();
+  while (port.head0 != 0) {
+    const slot = changetype<Node>(port.head0).slot;
+    if (joins && join(slot, joinsUdp)) {
+      store<u32>(TAP_WRITE_SLOTS + joinedEntry * 4, joinedSlot);
+      releaseSlot(dequeue(id, false));
+      continue;
+    }
+    if (batch == TAP_BATCH) break;
+    dequeue(id, false);
+    if (joins) openFlow(slot, batch);
+    store<u32>(TAP_WRITE_SLOTS + batch++ * 4, slot);
   }
-  port.batch = count;
-  if (count == 0) port.ready = 0;
-  return count;
+  for (let i: u32 = 0; i < batch; i++) {
+    const slot = slotInBatch(i);
+    // One that came as a super-frame only gets what it has.
+    if (joins && changetype<Slot>(slot).segment != 0) finishJoined(slot);
+    buildVnet(slot);
+    store<u32>(TAP_WRITE_OFFSETS + i * 4, slot + SLOT_HEAD - VNET_HEADER);
+    store<u32>(TAP_WRITE_LENGTHS + i * 4, changetype<Slot>(slot).length + VNET_HEADER);
+  }
+  if (batch == 0) port.ready = 0;
+  return batch;
+}
+
+/** Gives back what a port that goes away still had in the write table. */
+export function dropBatch(id: u32): void {
+  if (batchPort == id) releaseBatch();
+}
+
+function releaseBatch(): void {
+  while (batch != 0) releaseSlot(slotInBatch(--batch));
+}
+
+@inline
+function slotInBatch(entry: u32): u32 {
+  return load<u32>(TAP_WRITE_SLOTS + entry * 4);
 }
 
 @inline

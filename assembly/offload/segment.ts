@@ -8,7 +8,7 @@ import { SEGMENTS } from '../memory';
 import { frameOf, releaseSlot, Slot, takeSlot } from '../pool';
 import { fold, pseudoHeader, sum } from '../wire/checksum';
 import { ETHERTYPE_IPV4 } from '../wire/ethernet';
-import { IPV4_CHECKSUM, ipv4HeaderBytes, ipv4Identification, setIpv4Identification, setIpv4TotalLength } from '../wire/ipv4';
+import { finishIpv4, ipv4Identification, setIpv4Identification, setIpv4TotalLength } from '../wire/ipv4';
 import { IPV6_BYTES, setIpv6PayloadLength } from '../wire/ipv6';
 import { etherType, layer3, layer4, packetEnd, parse, protocol } from '../wire/packet';
 import { setTcpSequence, TCP, TCP_CHECKSUM, tcpFlags, TCP_FLAGS, tcpHeaderBytes, tcpSequence } from '../wire/tcp';
@@ -76,11 +76,6 @@ export function finish(slot: u32): void {
   parse(frame, s.length);
   finishTransport(frame + layer3, frame + layer4, packetEnd - layer4);
   s.unfinished = 0;
-}
-
-function finishIpv4(ip: u32): void {
-  store<u16>(ip, 0, IPV4_CHECKSUM);
-  store<u16>(ip, <u16>~fold(sum(ip, ipv4HeaderBytes(ip))), IPV4_CHECKSUM);
 }
 
 function finishTransport(ip: u32, at: u32, length: u32): void {

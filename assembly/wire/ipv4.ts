@@ -1,5 +1,7 @@
 /** IPv4, RFC 791 §3.1. `at` is the address of the header. */
 
+import { fold, sum } from './checksum';
+
 export const IPV4_BYTES: u32 = 20;
 
 @inline
@@ -49,7 +51,7 @@ export function ipv4Destination(at: u32): u32 {
   return bswap<u32>(load<u32>(at, 16));
 }
 
-export const IPV4_CHECKSUM: u32 = 10;
+const CHECKSUM: u32 = 10;
 
 @inline
 export function ipv4Identification(at: u32): u32 {
@@ -64,4 +66,10 @@ export function setIpv4Identification(at: u32, value: u32): void {
 @inline
 export function setIpv4TotalLength(at: u32, bytes: u32): void {
   store<u16>(at, bswap<u16>(<u16>bytes), 2);
+}
+
+/** Computes the checksum of the header anew. */
+export function finishIpv4(at: u32): void {
+  store<u16>(at, 0, CHECKSUM);
+  store<u16>(at, <u16>~fold(sum(at, ipv4HeaderBytes(at))), CHECKSUM);
 }

@@ -114,6 +114,40 @@ export function dissect(frame: Uint8Array): Dissected {
   };
 }
 
+/** The frame with another payload, its lengths and checksums made anew. */
+export function rebuild(
+  frame: Uint8Array,
+  payload: Uint8Array,
+  { sequence, flags, id }: { sequence: number; flags: number; id: number },
+): Uint8Array<ArrayBuffer> {
+  const { layer3, layer4, ipv6, udp, payload: old } = dissect(frame);
+  const headers = frame.length - old.length;
+  const made = new Uint8Array(headers + payload.length);
+  made.set(frame.subarray(0, headers));
+  made.set(payload, headers);
+  const view = new DataView(made.buffer);
+  const length = made.length - layer4;
+  if (ipv6) {
+    view.setUint16(layer3 + 4, length + layer4 - layer3 - 40);
+  } else {
+    view.setUint16(layer3 + 2, made.length - layer3);
+    view.setUint16(layer3 + 4, id);
+    view.setUint16(layer3 + 10, 0);
+    view.setUint16(layer3 + 10, checksum(made, layer3, layer4 - layer3));
+  }
+  if (udp) {
+    view.setUint16(layer4 + 4, length);
+  } else {
+    view.setUint32(layer4 + 4, sequence);
+    made[layer4 + 13] = flags;
+  }
+  const at = layer4 + (udp ? 6 : 16);
+  view.setUint16(at, 0);
+  const sum = checksum(made, layer4, length, pseudo(made, layer3, udp ? 17 : 6, length));
+  view.setUint16(at, sum === 0 && udp ? 0xffff : sum);
+  return made;
+}
+
 /** Whether the checksum of TCP or UDP is right. */
 export function isIntact(frame: Uint8Array): boolean {
   const { layer3, layer4, udp } = dissect(frame);
