@@ -14,6 +14,8 @@ export interface CoreBenchOptions {
   /** How long each figure is measured; the best of five such spans counts. */
   readonly milliseconds: number;
   readonly builds: readonly ('simd' | 'scalar')[];
+  /** This scenario alone. */
+  readonly only?: string;
 }
 
 export interface CoreBenchResult {
@@ -44,6 +46,7 @@ export async function run(options: CoreBenchOptions): Promise<CoreBenchResult[]>
   const results: CoreBenchResult[] = [];
   for (const build of options.builds) {
     for (const [what, scenario] of SCENARIOS) {
+      if (options.only !== undefined && options.only !== what) continue;
       const core = open(build);
       const round = scenario(core);
       results.push(measure(what, core, round, options.milliseconds));

@@ -2,26 +2,29 @@
 
 import { parseArgs } from 'node:util';
 import { type CoreBenchOptions, render, run } from './core.ts';
+import { UsageError } from './usage-error.ts';
 
 const HELP = `Usage: npm run bench -- NAME [options]
 
-  core       the data plane by itself: ns and calls for each frame, Gbit/s
+  core       the data plane by itself: ns, calls and copies for each frame, Gbit/s
   sessions   a server with many idle sessions: memory, and whether it keeps them
-
+  tunnel     Etherloom, SoftEther, OpenVPN, a raw TLS stream and a bare cable side by side (about 25 minutes)
   waking     how long a frame of a TAP waits for JavaScript, by the way of waiting for it
 
   --json             results as JSON
+  --runtime NAME     sessions, waking: node or bun; both when absent
+  --rounds N         tunnel, waking: how often each has its turn, 3 when absent
+  --seconds N        sessions: how long they are kept, 60 when absent; tunnel: length of one transfer, 3 when absent
   --milliseconds N   core: length of one measurement, 200 when absent
   --build NAME       core: simd or scalar; both when absent
   --sessions N       sessions: how many, 1000 when absent
-  --rounds N         waking: how often each way has its turn, 3 when absent
-  --seconds N        sessions: how long they are kept, 60 when absent
-  --runtime NAME     sessions, waking: node or bun; both when absent
+  --quick            tunnel: one round with transfers of a second, about 5 minutes, for a first look
+  --only NAMES       tunnel: subjects, separated by commas; a beginning stands for all names that begin so
+  --measures NAMES   tunnel: some of ping, tcp, tcp4, load, udp, memory, separated by commas
+  --markdown FILE    tunnel: writes a report, and its chart beside it
   --help
 
 The bench of the core runs on the runtime that starts it: npx bun dist/bench/main.js core`;
-
-class UsageError extends Error {}
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -31,9 +34,13 @@ async function main(): Promise<void> {
       milliseconds: { type: 'string', default: '200' },
       build: { type: 'string' },
       sessions: { type: 'string', default: '1000' },
-      seconds: { type: 'string', default: '60' },
+      seconds: { type: 'string' },
       runtime: { type: 'string' },
-      rounds: { type: 'string', default: '3' },
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      measures: { type: 'string' },
+      markdown: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -52,7 +59,7 @@ async function main(): Promise<void> {
     const { renderSessions, runSessions } = await import('./sessions.ts');
     const results = await runSessions({
       sessions: natural('--sessions', values.sessions),
-      seconds: natural('--seconds', values.seconds),
+      seconds: natural('--seconds', values.seconds ?? '60'),
       runtimes: oneOf('--runtime', values.runtime, ['node', 'bun'] as const),
       say: (text) => console.error(text),
     });
@@ -60,13 +67,23 @@ async function main(): Promise<void> {
   } else if (name === 'waking') {
     const { renderWaking, runWaking } = await import('./waking.ts');
     const results = await runWaking({
-      rounds: natural('--rounds', values.rounds),
+      rounds: natural('--rounds', values.rounds ?? '3'),
       runtimes: oneOf('--runtime', values.runtime, ['node', 'bun'] as const),
       say: (text) => console.error(text),
     });
     console.log(values.json ? JSON.stringify({ results }) : renderWaking(results));
+  } else if (name === 'tunnel') {
+    const { tunnelCommand } = await import('./tunnel/command.ts');
+    process.exitCode = await tunnelCommand({
+      ...{ json: values.json, quick: values.quick, markdown: values.markdown },
+      ...{ only: values.only?.split(','), measures: values.measures?.split(',') },
+      rounds: values.rounds === undefined ? undefined : natural('--rounds', values.rounds),
+      seconds: values.seconds === undefined ? undefined : natural('--seconds', values.seconds),
+    });
   } else {
-    throw new UsageError(name === undefined ? HELP : `there is no bench "${name}": expected core, sessions or waking`);
+    throw new UsageError(
+      name === undefined ? HELP : `there is no bench "${name}": expected core, sessions, tunnel or waking`,
+    );
   }
 }
 

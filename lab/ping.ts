@@ -73,6 +73,23 @@ export async function ping(from: LabHost, options: PingOptions): Promise<PingRes
   return await pingUdp(from, options, options.peer);
 }
 
+/** Sends the next request as soon as the last one is answered, or after 10 ms. Needs ping(8). @throws as {@link ping}. */
+export async function pingFlood(
+  from: LabHost,
+  options: { readonly target: string; readonly count: number },
+): Promise<{ readonly sent: number; readonly received: number; readonly average: number }> {
+  const { target, count } = options;
+  const end = await from.run(['ping', '-n', '-q', '-f', '-c', String(count), target], {
+    check: false,
+    env: { LC_ALL: 'C' },
+    timeoutMs: count * 10 + 15_000,
+  });
+  const summary = end.stdout.match(/(\d+) packets transmitted, (\d+) received/);
+  const average = end.stdout.match(/= [\d.]+\/([\d.]+)\//);
+  if (summary === null) throw new Error(`ping -f ${target}: ${end.stderr || end.stdout}`);
+  return { sent: Number(summary[1]), received: Number(summary[2]), average: Number(average?.[1] ?? Number.NaN) };
+}
+
 /** Pings until an answer comes. @throws Error when none has come after `timeoutMs`. */
 export async function waitForPing(from: LabHost, options: PingOptions, timeoutMs = 10_000): Promise<number> {
   const started = Date.now();

@@ -3,11 +3,12 @@
  * /run/softether, /tmp) and keep one instance per machine by a lock there; a private mount namespace gives every
  * instance its own of each, below the lab's directory, and the machine's stay untouched.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_GRACE_MS, describeExit, type LabChild } from './child.ts';
 import { listensOn } from './listening.ts';
 import type { LabHost } from './netns.ts';
+import { childrenOf } from './usage.ts';
 
 export type SoftEtherProgram = 'vpnserver' | 'vpnclient' | 'vpncmd';
 
@@ -130,15 +131,6 @@ export class SoftEtherSandbox {
     return new Error(
       `${this.host.role}: ${this.child.command.slice(-2).join(' ')} ${what}\n${this.child.outputTail()}`,
     );
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-    return text.split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
   }
 }
 

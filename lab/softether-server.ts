@@ -168,6 +168,24 @@ export class SoftEtherServer {
     await this.vpncmd(commands, { hub });
   }
 
+  /**
+   * Bridges a hub to a new TAP of this host and brings that up.
+   * @param name up to 11 lower-case letters or digits.
+   * @returns the interface, `tap_<name>`.
+   */
+  async bridgeToTap(hub: string, name: string, cidr: string): Promise<string> {
+    await this.vpncmd([`BridgeCreate ${quote(hub)} /DEVICE:${name} /TAP:yes`]);
+    const ifname = `tap_${name}`;
+    // The bridge is made by a thread of its own.
+    const deadline = Date.now() + 5_000;
+    while ((await this.host.run(['ip', 'link', 'show', ifname], { check: false })).code !== 0) {
+      if (Date.now() > deadline) throw new Error(`SoftEther server: no ${ifname} after 5 s`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await this.host.addAddress(ifname, cidr);
+    return ifname;
+  }
+
   /** `CascadeList`'s word on a cascade, for example `Online (Established)`. */
   async cascadeStatus(hub: string, name: string): Promise<string> {
     const [answer] = await this.vpncmd(['CascadeList'], { hub });

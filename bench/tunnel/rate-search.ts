@@ -1,0 +1,46 @@
+/** The search for the highest rate that gets through: raise or lower until it is enclosed, then halve the distance. */
+
+/** What came of sending at a rate. */
+export interface Trial {
+  /** What really arrived in a second. */
+  readonly achieved: number;
+  readonly passed: boolean;
+  /** The sender itself did not get near the rate: asking for more leads nowhere. */
+  readonly limited: boolean;
+}
+
+export interface SearchOptions {
+  /** Where to begin. */
+  readonly start: number;
+  /** A rate below which nothing is tried. */
+  readonly lowest: number;
+  /** The result's distance to the lowest rate that failed: 1.1 is ten per cent. */
+  readonly precision: number;
+  /** Most trials. */
+  readonly trials: number;
+}
+
+const STEP = 1.6;
+
+/** The most that arrived in a trial that passed; 0 when none did. */
+export async function searchRate(options: SearchOptions, attempt: (rate: number) => Promise<Trial>): Promise<number> {
+  let best = 0;
+  let passed = 0;
+  let failed = Number.POSITIVE_INFINITY;
+  let rate = Math.max(options.start, options.lowest);
+  for (let i = 0; i < options.trials; i++) {
+    const trial = await attempt(rate);
+    if (trial.passed) {
+      passed = rate;
+      best = Math.max(best, trial.achieved);
+      if (trial.limited) break;
+    } else {
+      failed = rate;
+      if (rate <= options.lowest) break;
+    }
+    if (passed > 0 && failed / passed <= options.precision) break;
+    if (passed === 0) rate = Math.max(options.lowest, rate / STEP);
+    else rate = failed === Number.POSITIVE_INFINITY ? rate * STEP : Math.sqrt(passed * failed);
+  }
+  return best;
+}
