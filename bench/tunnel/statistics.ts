@@ -13,9 +13,10 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Of positive values: what one rate would have to be that stands for two directions alike. */
+/** Of a few positive values: what one rate would have to be that stands for two directions alike. */
 export function geometricMean(values: readonly number[]): number {
-  return Math.exp(mean(values.map((value) => Math.log(value))));
+  // Logarithms would make 4.9999999 of 5 and 5.
+  return values.reduce((product, value) => product * value, 1) ** (1 / values.length);
 }
 
 /** The smallest value that `share` (0 to 1) of all are not above. */
