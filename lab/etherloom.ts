@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly users: Readonly<Record<string, string | undefined>>;
   /** TAPs of the hub: names and addresses in CIDR form. */
   readonly taps?: Readonly<Record<string, string>>;
+  /** Of each TAP: how long to look for frames without resting, microseconds. */
+  readonly busyPoll?: number;
   /** Further lines of the configuration, top level. */
   readonly extra?: readonly string[];
 }
@@ -150,14 +152,15 @@ async function connectArguments(options: ClientOptions, launch: Launch): Promise
 }
 
 async function serverConfig(host: LabHost, options: ServerOptions, launch: Launch): Promise<string> {
-  const { address, port = 5555, hub = 'lab', users, taps = {}, extra = [] } = options;
+  const { address, port = 5555, hub = 'lab', users, taps = {}, busyPoll, extra = [] } = options;
   const lines: string[] = [];
   for (const [user, password] of Object.entries(users)) {
     const entry =
       password === undefined ? 'anonymous: true' : `passwordHash: "${await hash(host, user, password, launch)}"`;
     lines.push(`      ${user}: { ${entry} }`);
   }
-  const ports = Object.entries(taps).map(([name, cidr]) => `{ name: ${name}, address: ${cidr} }`);
+  const poll = busyPoll === undefined ? '' : `, busyPoll: ${busyPoll}`;
+  const ports = Object.entries(taps).map(([name, cidr]) => `{ name: ${name}, address: ${cidr}${poll} }`);
   return [
     `listen: [{ host: ${address}, port: ${port} }]`,
     'tls: { certificate: server.crt, key: server.key }',

@@ -9,34 +9,10 @@ const START_TIMEOUT_MS = 5_000;
 /** Room for the datagrams of some milliseconds, lest the receiver's own buffer be what loses them; bytes. */
 const DATAGRAM_BUFFER = 2 * 1024 * 1024;
 
-export interface IperfServer {
-  readonly child: LabChild;
-  stop(): Promise<void>;
-}
-
-/** Starts iperf3's server in a host and waits until it listens. */
-export async function startIperf(host: LabHost): Promise<IperfServer> {
-  const child = await host.spawn(['iperf3', '--server', '--port', String(PORT)]);
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!listensOn(host, child.pid, PORT)) {
-    if (!child.running || Date.now() > deadline) {
-      await child.stop();
-      throw new Error(`${host.role}: iperf3 does not listen on port ${PORT}\n${child.outputTail()}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return {
-    child,
-    stop: async () => {
-      await child.stop();
-    },
-  };
-}
-
 export interface TcpOptions {
-  /** Address of the server. */
+  /** Address of the receiving host. */
   readonly target: string;
-  /** `up` is from the client to the server. */
+  /** `up`: to the target. */
   readonly direction: 'up' | 'down';
   /** Default 1. */
   readonly flows?: number;
@@ -53,10 +29,10 @@ export interface TcpResult {
 }
 
 /** @throws Error with what iperf3 said. */
-export async function measureTcp(from: LabHost, options: TcpOptions): Promise<TcpResult> {
+export async function measureTcp(from: LabHost, to: LabHost, options: TcpOptions): Promise<TcpResult> {
   const { target, direction, flows = 1, seconds } = options;
   const args = ['--time', String(seconds), '--parallel', String(flows), ...(direction === 'down' ? ['--reverse'] : [])];
-  const { sum_sent: sent, sum_received: received } = await iperf<TcpEnd>(from, target, args, seconds);
+  const { sum_sent: sent, sum_received: received } = await iperf<TcpEnd>(from, to, target, args, seconds);
   return { bytes: received.bytes, seconds: received.seconds, retransmissions: sent.retransmits };
 }
 
@@ -80,13 +56,13 @@ export interface DatagramResult {
 }
 
 /** Sends datagrams from a host. @throws Error with what iperf3 said. */
-export async function measureDatagrams(from: LabHost, options: DatagramOptions): Promise<DatagramResult> {
+export async function measureDatagrams(from: LabHost, to: LabHost, options: DatagramOptions): Promise<DatagramResult> {
   const { target, size, rate, seconds } = options;
   // Whole seconds are too long for a search: the number of datagrams stands for the time.
   const count = Math.max(1, Math.round(rate * seconds));
   const bits = Math.round(rate * size * 8);
   const args = ['--udp', '--bitrate', String(bits), '--blockcount', String(count), '--length', String(size)];
-  const end = await iperf<UdpEnd>(from, target, [...args, '--window', String(datagramBuffer())], seconds);
+  const end = await iperf<UdpEnd>(from, to, target, [...args, '--window', String(datagramBuffer())], seconds);
   const { packets: sent, seconds: took } = end.sum_sent;
   const { packets: seen, lost_packets: lost } = end.sum_received;
   return { sent, sentRate: sent / took, lost, received: seen - lost };
@@ -102,18 +78,46 @@ interface UdpEnd {
   readonly sum_received: { readonly packets: number; readonly lost_packets: number };
 }
 
-async function iperf<End>(from: LabHost, target: string, args: readonly string[], seconds: number): Promise<End> {
-  const command = ['iperf3', '--client', target, '--port', String(PORT), '--json', ...args];
-  // A path that loses everything keeps iperf3 from its end, too.
-  const { stdout, stderr } = await from.run(command, { check: false, timeoutMs: seconds * 3_000 + 15_000 });
-  let answer: { end?: End; error?: string };
+async function iperf<End>(
+  from: LabHost,
+  to: LabHost,
+  target: string,
+  args: readonly string[],
+  seconds: number,
+): Promise<End> {
+  // A server for each run: one that has served listens anew after a moment, and resets who comes in between.
+  const server = await listen(to);
   try {
-    answer = JSON.parse(stdout);
-  } catch {
-    throw new Error(`iperf3 to ${target}: no result\n${stderr || stdout}`);
+    const command = ['iperf3', '--client', target, '--port', String(PORT), '--json', ...args];
+    // On a path that loses everything iperf3 does not come to its end.
+    const { stdout, stderr } = await from.run(command, { check: false, timeoutMs: seconds * 3_000 + 15_000 });
+    const answer = parse<End>(stdout);
+    if (answer.end !== undefined && answer.error === undefined) return answer.end;
+    throw new Error(`iperf3 to ${target}: ${answer.error ?? `no result\n${stderr || stdout}`}`);
+  } finally {
+    await server.stop();
   }
-  if (answer.error !== undefined || answer.end === undefined) throw new Error(`iperf3 to ${target}: ${answer.error}`);
-  return answer.end;
+}
+
+async function listen(host: LabHost): Promise<LabChild> {
+  const child = await host.spawn(['iperf3', '--server', '--one-off', '--port', String(PORT)]);
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (!listensOn(host, child.pid, PORT)) {
+    if (!child.running || Date.now() > deadline) {
+      await child.stop();
+      throw new Error(`${host.role}: iperf3 does not listen on port ${PORT}\n${child.outputTail()}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return child;
+}
+
+function parse<End>(text: string): { readonly end?: End; readonly error?: string } {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
 }
 
 /** As much as the kernel lets any program have. */

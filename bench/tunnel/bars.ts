@@ -43,10 +43,12 @@ export function holdAgainstBars(summary: Summary): Bar[] {
       times(`our client on ${name} to SoftEther's server`, `${runtime}-to-softether`, SOFTETHER, 'tcp', 1),
       times(`SoftEther's client to our server on ${name}`, `softether-to-${runtime}`, SOFTETHER, 'tcp', 1),
     ]),
-    ...each((_, ours, name) => [
+    ...each((runtime, ours, name) => [
       times(`UDP, 64-byte frames, ${name}`, ours, SOFTETHER, 'udp64', 2),
       share(`idle ping, 50 ms apart, ${name}`, ours, SOFTETHER, 'ping50', 1),
       share(`idle ping, 2 ms apart, ${name}`, ours, SOFTETHER, 'ping2', 1),
+      share(`the same, polling, 50 ms, ${name}`, `polling-${runtime}`, SOFTETHER, 'ping50', 1),
+      share(`the same, polling, 2 ms, ${name}`, `polling-${runtime}`, SOFTETHER, 'ping2', 1),
       share(`ping under a TCP flow, ${name}`, ours, SOFTETHER, 'pingLoad', 0.5),
       share(`CPU per Gbit, ${name}`, ours, SOFTETHER, 'cpu', 0.25),
     ]),

@@ -16,7 +16,7 @@ export interface TunnelCommand {
   /** Undefined: as `quick` has it. */
   readonly rounds: number | undefined;
   readonly seconds: number | undefined;
-  /** Names, or beginnings of names, of subjects; undefined: all. */
+  /** Beginnings of names of subjects; undefined: all. */
   readonly only: readonly string[] | undefined;
   readonly measures: readonly string[] | undefined;
   readonly markdown: string | undefined;
@@ -26,7 +26,7 @@ const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** @throws UsageError for a name that means nothing. Returns the exit code. */
 export async function tunnelCommand(command: TunnelCommand): Promise<number> {
-  const subjects = pick('--only', SUBJECTS, command.only);
+  const subjects = pick('--only', SUBJECTS, command.only, (name, wish) => name.startsWith(wish));
   const measures = pick('--measures', MEASURES, command.measures);
   assertRequirements();
   await enterUserNamespace();
@@ -61,11 +61,16 @@ export async function tunnelCommand(command: TunnelCommand): Promise<number> {
   return code;
 }
 
-function pick<T extends { name: string }>(option: string, all: readonly T[], wanted: readonly string[] | undefined) {
+function pick<T extends { name: string }>(
+  option: string,
+  all: readonly T[],
+  wanted: readonly string[] | undefined,
+  fits = (name: string, wish: string): boolean => name === wish,
+): readonly T[] {
   if (wanted === undefined) return all;
-  for (const name of wanted) {
-    if (all.some((each) => each.name.startsWith(name))) continue;
-    throw new UsageError(`${option}: expected some of ${all.map((each) => each.name).join(', ')}, got ${name}`);
+  for (const wish of wanted) {
+    if (all.some(({ name }) => fits(name, wish))) continue;
+    throw new UsageError(`${option}: expected some of ${all.map(({ name }) => name).join(', ')}, got ${wish}`);
   }
-  return all.filter((each) => wanted.some((name) => each.name.startsWith(name)));
+  return all.filter(({ name }) => wanted.some((wish) => fits(name, wish)));
 }

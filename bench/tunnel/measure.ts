@@ -13,7 +13,7 @@ export interface Context extends Bed {
 export interface Measure {
   readonly name: string;
   readonly metrics: readonly MeasuredName[];
-  /** Needs iperf3, whose server then runs in the server's host. */
+  /** Needs iperf3. */
   readonly iperf: boolean;
   /** Whether a subject that is a stream only has it as well. */
   readonly streams: boolean;

@@ -4,7 +4,6 @@
  */
 import { cpus, release } from 'node:os';
 import { run } from '../../lab/child.ts';
-import { startIperf } from '../../lab/iperf.ts';
 import { Lab } from '../../lab/netns.ts';
 import { waitForPing } from '../../lab/ping.ts';
 import { runtimePath } from '../../lab/runtime.ts';
@@ -96,11 +95,10 @@ async function measureSubject(
     await lab.cable(ends[0]!, ends[1]!);
     const running = await subject.start({ lab, client, server });
     const context: Context = { lab, client, server, running, seconds, quick };
-    const mine = measures.filter(({ streams }) => streams || running.flow === undefined);
-    if (running.flow === undefined) {
-      await waitForPing(client, { target: running.target });
-      if (mine.some(({ iperf }) => iperf)) await startIperf(server);
-    }
+    const mine = measures
+      .filter(({ streams }) => streams || running.flow === undefined)
+      .filter(({ name }) => subject.measures?.includes(name) ?? true);
+    if (running.flow === undefined) await waitForPing(client, { target: running.target });
     if (mine.some(({ iperf }) => iperf)) await warmUp(context);
     for (const measure of mine) {
       signal.throwIfAborted();

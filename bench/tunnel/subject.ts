@@ -40,6 +40,8 @@ export interface Subject {
   readonly name: string;
   readonly title: string;
   readonly needs: readonly Need[];
+  /** The only measures that it is there for; absent: all. */
+  readonly measures?: readonly string[];
   /** Starts it in a fresh bed; it ends with the bed's lab. */
   readonly start: (bed: Bed) => Promise<Running>;
 }

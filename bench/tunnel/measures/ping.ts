@@ -37,12 +37,12 @@ export const loadedPing: Measure = {
 };
 
 async function pingDuring(
-  { client, running }: Context,
+  { client, server, running }: Context,
   direction: 'up' | 'down',
   seconds: number,
 ): Promise<readonly number[]> {
   const { target } = running;
-  const transfer = measureTcp(client, { target, direction, seconds: seconds + 1 });
+  const transfer = measureTcp(client, server, { target, direction, seconds: seconds + 1 });
   transfer.catch(() => {}); // looked at below
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const count = (seconds * 1_000) / SPACING_MS;

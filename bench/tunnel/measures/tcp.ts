@@ -70,9 +70,9 @@ async function transfer(context: Context, direction: Direction, flows: number): 
 }
 
 async function flow(context: Context, direction: Direction, flows: number, seconds: number): Promise<Flow> {
-  const { running, client } = context;
+  const { running, client, server } = context;
   if (running.flow !== undefined) return await running.flow(direction, seconds);
-  return await measureTcp(client, { target: running.target, direction, flows, seconds });
+  return await measureTcp(client, server, { target: running.target, direction, flows, seconds });
 }
 
 function gbits({ bytes, seconds }: Flow): number {

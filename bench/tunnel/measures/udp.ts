@@ -24,12 +24,12 @@ export const udp: Measure = {
 };
 
 async function framesPerSecond(context: Context, length: number): Promise<number> {
-  const { client, running, quick } = context;
-  const search = { start: 40_000, lowest: 1_000, precision: quick ? 1.15 : 1.06, trials: quick ? 8 : 12 };
+  const { client, server, running, quick } = context;
+  const search = { start: 40_000, lowest: 1_000, precision: quick ? 1.15 : 1.08, rates: 9 };
   return await searchRate(search, async (rate) => {
     const seconds = quick ? 0.3 : 0.5;
     return judge(
-      await measureDatagrams(client, { target: running.target, size: length - HEADERS, rate, seconds }),
+      await measureDatagrams(client, server, { target: running.target, size: length - HEADERS, rate, seconds }),
       rate,
     );
   });

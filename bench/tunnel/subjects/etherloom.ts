@@ -1,34 +1,55 @@
 import { EtherloomClient, EtherloomServer } from '../../../lab/etherloom.ts';
 import type { LabHost } from '../../../lab/netns.ts';
 import type { Runtime } from '../../../lab/runtime.ts';
-import { type Bed, CABLE, type Subject, TUNNEL } from '../subject.ts';
+import { type Bed, CABLE, type Running, type Subject, TUNNEL } from '../subject.ts';
 
 const TITLE = { node: 'Node', bun: 'Bun' } as const;
 
 /** Etherloom at both ends. */
-export function etherloom(runtime: Runtime, options: { readonly encrypt: boolean }): Subject {
+export function etherloom(runtime: Runtime, { encrypt }: { readonly encrypt: boolean }): Subject {
   return {
-    name: `etherloom-${runtime}${options.encrypt ? '' : '-plain'}`,
-    title: `Etherloom on ${TITLE[runtime]}, ${options.encrypt ? 'TLS' : 'unencrypted'}`,
+    name: `etherloom-${runtime}${encrypt ? '' : '-plain'}`,
+    title: `Etherloom on ${TITLE[runtime]}, ${encrypt ? 'TLS' : 'unencrypted'}`,
     needs: [],
-    start: async ({ client, server }) => {
-      const ours = await startServer(server, runtime);
-      const theirs = await startClient(client, runtime, {
-        server: `${CABLE.server}:5555`,
-        trust: { pin: ours.fingerprint },
-        args: options.encrypt ? [] : ['--no-encrypt'],
-      });
-      return {
-        target: TUNNEL.server,
-        processes: { client: [theirs.process.child.pid], server: [ours.process.child.pid] },
-      };
-    },
+    start: async (bed) => await startPair(bed, runtime, 0, encrypt ? [] : ['--no-encrypt']),
   };
 }
 
-export async function startServer(host: LabHost, runtime: Runtime): Promise<EtherloomServer> {
+/**
+ * Microseconds. Longer than the pause between two pings that are 2 ms apart; to bridge 50 ms too would keep a processor
+ * busy at each end all the time, and on a small machine take it from who has something to do.
+ */
+const BUSY_POLL = 3_000;
+
+/** The same with TAPs that are polled. That is there for low delay, and nothing else is asked of it. */
+export function polling(runtime: Runtime): Subject {
+  return {
+    name: `polling-${runtime}`,
+    title: `Etherloom on ${TITLE[runtime]}, TLS, polling`,
+    needs: [],
+    measures: ['ping'],
+    start: async (bed) => await startPair(bed, runtime, BUSY_POLL, ['--busy-poll', String(BUSY_POLL)]),
+  };
+}
+
+async function startPair(
+  { client, server }: Bed,
+  runtime: Runtime,
+  busyPoll: number,
+  args: readonly string[],
+): Promise<Running> {
+  const ours = await startServer(server, runtime, busyPoll);
+  const trust = { pin: ours.fingerprint };
+  const theirs = await startClient(client, runtime, { server: `${CABLE.server}:5555`, trust, args });
+  return {
+    target: TUNNEL.server,
+    processes: { client: [theirs.process.child.pid], server: [ours.process.child.pid] },
+  };
+}
+
+export async function startServer(host: LabHost, runtime: Runtime, busyPoll = 0): Promise<EtherloomServer> {
   return await EtherloomServer.start(host, {
-    ...{ runtime, address: CABLE.server, users: { guest: undefined } },
+    ...{ runtime, address: CABLE.server, users: { guest: undefined }, busyPoll },
     taps: { elsrv0: `${TUNNEL.server}/24` },
   });
 }

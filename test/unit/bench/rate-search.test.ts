@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { searchRate, type Trial } from '../../../bench/tunnel/rate-search.ts';
 
-const OPTIONS = { start: 40_000, lowest: 1_000, precision: 1.05, trials: 20 };
+const OPTIONS = { start: 40_000, lowest: 1_000, precision: 1.05, rates: 20 };
 
 /** A path that takes so much and no more, and a sender that has a limit of its own. */
 function path(capacity: number, sender = Number.POSITIVE_INFINITY) {
@@ -35,9 +35,19 @@ describe('the search for a rate', () => {
     expect(Math.min(...rates)).toBe(1_000);
   });
 
-  test('makes no more trials than it may', async () => {
+  test('tries no more rates than it may', async () => {
     const { attempt, rates } = path(123_456);
-    await searchRate({ ...OPTIONS, precision: 1, trials: 7 }, attempt);
-    expect(rates).toHaveLength(7);
+    await searchRate({ ...OPTIONS, precision: 1, rates: 7 }, attempt);
+    expect(new Set(rates).size).toBe(7);
+  });
+
+  test('a failure that does not come again is none', async () => {
+    const { attempt } = path(100_000);
+    let calls = 0;
+    const moody = async (rate: number): Promise<Trial> => {
+      const trial = await attempt(rate);
+      return calls++ === 0 ? { ...trial, passed: false } : trial;
+    };
+    expect(await searchRate(OPTIONS, moody)).toBeGreaterThan(100_000 / 1.06);
   });
 });
