@@ -20,6 +20,27 @@ export function frame(to: Uint8Array, from: Uint8Array, length: number): Uint8Ar
   return made;
 }
 
+/** Ethernet, IPv4 and TCP of {@link frame}. */
+export const HEADERS = 54;
+/** Payload of one of the frames that a super-frame stands for. */
+export const SEGMENT = 1460;
+/** What the kernel puts in front of such a super-frame, `struct virtio_net_hdr` of linux/virtio_net.h: checksum and TCPv4. */
+export const VNET = new Uint8Array(Uint16Array.of(0x0101, HEADERS, SEGMENT, 34, 16).buffer);
+
+/** The super-frame `count` times as own peers that agreed to it send it: a block each, and its segment behind the length. */
+export function superBlock(made: Uint8Array, segment: number, count: number): Uint8Array<ArrayBuffer> {
+  const each = 12 + made.length;
+  const bytes = new Uint8Array(count * each);
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at < bytes.length; at += each) {
+    view.setUint32(at, 1);
+    view.setUint32(at + 4, (made.length | 0x8000_0000) >>> 0);
+    view.setUint32(at + 8, segment);
+    bytes.set(made, at + 12);
+  }
+  return bytes;
+}
+
 /** A batch of the block stream with the frame `count` times. */
 export function block(made: Uint8Array, count: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4 + count * (4 + made.length));

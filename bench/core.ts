@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { Core, SERVER_SIZES } from '../engine/core.ts';
 import { VNET_HEADER_BYTES } from '../engine/host.ts';
 import { projectRoot } from '../lab/runtime.ts';
-import { BROADCAST, block, frame, STATION_A, STATION_B } from './core-frames.ts';
+import { compileCounting } from './core-counting.ts';
+import { BROADCAST, block, frame, HEADERS, SEGMENT, STATION_A, STATION_B, superBlock, VNET } from './core-frames.ts';
 
 export interface CoreBenchOptions {
   /** How long each figure is measured; the best of five such spans counts. */
@@ -26,6 +27,11 @@ export interface CoreBenchResult {
   readonly gbitPerSecond: number;
   /** From JavaScript into WebAssembly; undefined where one call is the operation. */
   readonly callsEach: number | undefined;
+  /**
+   * Bytes copied in the core's memory for each byte that went out, counted on the same sources (`core-counting.ts`). What
+   * JavaScript copies into it counts; what the kernel puts there, or takes, does not. Undefined as above.
+   */
+  readonly copiesPerByte: number | undefined;
 }
 
 /** What one round did. */
@@ -41,15 +47,19 @@ const SPANS = 5;
 const CHUNK = 3 * (LARGE + 4);
 /** Frames in one batch from a TAP, at most. */
 const BATCH = 128;
+/** Super-frames in one turn: `TAP_READ_BYTES` of the engine. */
+const SUPER_BATCH = 4;
 
 export async function run(options: CoreBenchOptions): Promise<CoreBenchResult[]> {
   const results: CoreBenchResult[] = [];
   for (const build of options.builds) {
+    const counting = await compileCounting(build);
     for (const [what, scenario] of SCENARIOS) {
       if (options.only !== undefined && options.only !== what) continue;
-      const core = open(build);
-      const round = scenario(core);
-      results.push(measure(what, core, round, options.milliseconds));
+      const core = open(build, readFileSync(join(projectRoot, 'build', FILES[build])));
+      const figures = measure(core, scenario(core), options.milliseconds);
+      const copiesPerByte = figures.callsEach === undefined ? undefined : countCopies(open(build, counting), scenario);
+      results.push({ what, build, ...figures, copiesPerByte });
       // Lets signals in.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -58,13 +68,14 @@ export async function run(options: CoreBenchOptions): Promise<CoreBenchResult[]>
 }
 
 export function render(results: readonly CoreBenchResult[]): string {
-  const head = ['what', 'build', 'ns each', 'Gbit/s', 'calls each'];
+  const head = ['what', 'build', 'ns each', 'Gbit/s', 'calls each', 'copies per byte'];
   const rows = results.map((r) => [
     r.what,
     r.build,
     r.nsEach.toFixed(r.nsEach < 100 ? 1 : 0),
     r.gbitPerSecond.toFixed(2),
     r.callsEach === undefined ? '' : r.callsEach.toFixed(4),
+    r.copiesPerByte === undefined ? '' : r.copiesPerByte.toFixed(2),
   ]);
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
   const align = (cell: string, i: number): string => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
@@ -81,6 +92,9 @@ const SCENARIOS: readonly (readonly [what: string, scenario: (core: Core) => () 
   ['session to TAP, 60 bytes', (core) => sessionToTap(core, 60)],
   ['session to TAP, 1514 bytes', (core) => sessionToTap(core, 1_514)],
   ['session to TAP, 64 KiB', (core) => sessionToTap(core, LARGE)],
+  ['TAP to own peer, super-frames of 64 KiB', (core) => superFrames(core, true)],
+  ['TAP to SoftEther, super-frames cut to 1514 bytes', (core) => superFrames(core, false)],
+  ['own peer to TAP, super-frames of 64 KiB', ownPeerToTap],
   ['flood to 100 sessions, 1514 bytes', (core) => flood(core, 1_514, 100)],
   ['classify, 60 bytes', (core) => each(core, frame(STATION_A, STATION_B, 60), (f) => core.isPriority(f))],
   ['classify, 1514 bytes', (core) => each(core, frame(STATION_A, STATION_B, 1_514), (f) => core.isPriority(f))],
@@ -88,21 +102,39 @@ const SCENARIOS: readonly (readonly [what: string, scenario: (core: Core) => () 
   ['SHA-0, 64 KiB', (core) => each(core, new Uint8Array(0x1_0000), (input) => core.sha0(input))],
 ];
 
-function open(build: 'simd' | 'scalar'): Core {
-  const core = new Core(
-    (name) => readFileSync(join(projectRoot, 'build', name === 'simd' ? 'core.wasm' : 'core.scalar.wasm')),
-    {
-      sizes: SERVER_SIZES,
-      // Any numbers do: nothing here depends on chance.
-      random: (count) => Uint8Array.from({ length: count }, (_, i) => i * 75 + 1),
-      scalar: build === 'scalar',
-    },
-  );
+const FILES = { simd: 'core.wasm', scalar: 'core.scalar.wasm' } as const;
+
+function open(build: 'simd' | 'scalar', binary: Uint8Array): Core {
+  const core = new Core(() => binary, {
+    sizes: SERVER_SIZES,
+    // Any numbers do: nothing here depends on chance.
+    random: (count) => Uint8Array.from({ length: count }, (_, i) => i * 75 + 1),
+    scalar: build === 'scalar',
+  });
   if (core.build !== build) throw new Error(`this runtime cannot run the ${build} build`);
   return core;
 }
 
-function measure(what: string, core: Core, round: () => Round, milliseconds: number): CoreBenchResult {
+/** @param core One that counts. */
+function countCopies(core: Core, scenario: (core: Core) => () => Round): number {
+  let pushed = 0;
+  const push = core.push.bind(core);
+  core.push = (connection, bytes) => {
+    pushed += bytes.length;
+    return push(connection, bytes);
+  };
+  const round = scenario(core);
+  // The first round is not like the others: tables learn.
+  round();
+  const before = core.frames + pushed;
+  let bytes = 0;
+  for (let i = 0; i < 10; i++) bytes += round().bytes;
+  return (core.frames + pushed - before) / bytes;
+}
+
+type Figures = Pick<CoreBenchResult, 'nsEach' | 'gbitPerSecond' | 'callsEach'>;
+
+function measure(core: Core, round: () => Round, milliseconds: number): Figures {
   let best = { ns: Number.POSITIVE_INFINITY, bytes: 0 };
   let calls = 0;
   let total = 0;
@@ -128,8 +160,6 @@ function measure(what: string, core: Core, round: () => Round, milliseconds: num
     total += count;
   }
   return {
-    what,
-    build: core.build,
     nsEach: best.ns,
     gbitPerSecond: (best.bytes * 8) / best.ns,
     callsEach: calls === 0 ? undefined : calls / total,
@@ -199,6 +229,52 @@ function tapToSession(core: Core, length: number): () => Round {
   };
 }
 
+/** One turn of a client under load: what a TAP with offloads is asked for at once, to a port that takes it whole or not. */
+function superFrames(core: Core, whole: boolean): () => Round {
+  const hub = core.openPatch();
+  const tap = core.openTap(hub, { frameMax: FRAME_MAX, noStormLimit: true, offload: true });
+  core.openConnection(core.openSession(hub, whole ? { frameMax: FRAME_MAX, offload: true } : {}), true, 0);
+  const made = frame(STATION_B, STATION_A, LARGE);
+  const frames = Math.ceil((LARGE - HEADERS) / SEGMENT);
+  const bytes = whole ? LARGE : LARGE + (frames - 1) * HEADERS;
+  const blockHeaders = whole ? 8 : 4 * frames;
+  let places = core.tapRead(tap, 0, 0);
+  return () => {
+    if (places < SUPER_BATCH) throw new Error('the core has no places for a batch');
+    const { memory, offsets } = core.readBatch;
+    for (let i = 0; i < SUPER_BATCH; i++) memory.set(VNET, offsets[i]!);
+    places = arrive(core, tap, made, SUPER_BATCH);
+    const sent = send(core);
+    if (sent < SUPER_BATCH * (bytes + blockHeaders)) throw new Error(`only ${sent} bytes left`);
+    return { count: SUPER_BATCH * frames, bytes: SUPER_BATCH * bytes };
+  };
+}
+
+function ownPeerToTap(core: Core): () => Round {
+  const hub = core.openPatch();
+  const tap = core.openTap(hub, { frameMax: FRAME_MAX, offload: true });
+  const session = core.openSession(hub, {
+    frameMax: FRAME_MAX,
+    blockMax: FRAME_MAX,
+    offload: true,
+    noStormLimit: true,
+  });
+  const from = core.openConnection(session, true, 0);
+  const chunk = superBlock(frame(STATION_B, STATION_A, LARGE), SEGMENT, 3);
+  const frames = Math.ceil((LARGE - HEADERS) / SEGMENT);
+  core.tapRead(tap, 0, 0);
+  return () => {
+    core.push(from, chunk);
+    core.receive(0, fail);
+    let written = 0;
+    for (const port of core.takeReadyTaps()) {
+      for (let count = core.tapWrite(port); count > 0; count = core.tapWrite(port)) written += count;
+    }
+    if (written !== 3) throw new Error(`${written} of 3 super-frames reached the TAP`);
+    return { count: 3 * frames, bytes: 3 * LARGE };
+  };
+}
+
 /** The kernel's work is left out: a slot that has held the frame before holds it still. */
 function arrive(core: Core, tap: number, made: Uint8Array, count: number): number {
   const { memory, offsets, lengths } = core.readBatch;
@@ -230,11 +306,17 @@ function each(_core: Core, input: Uint8Array, work: (input: Uint8Array) => unkno
   };
 }
 
-/** A host whose sockets take everything. */
-function send(core: Core): void {
+/** A host whose sockets take everything. Returns how much that was. */
+function send(core: Core): number {
+  let bytes = 0;
   for (let offers = core.fill(0); offers > 0; offers = core.fill(0)) {
-    for (let i = 0; i < offers; i++) core.written(i, core.offeredBytes(i).length, true);
+    for (let i = 0; i < offers; i++) {
+      const { length } = core.offeredBytes(i);
+      core.written(i, length, true);
+      bytes += length;
+    }
   }
+  return bytes;
 }
 
 function fail(_connection: number, cause: string): void {
