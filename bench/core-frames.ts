@@ -27,6 +27,28 @@ export const SEGMENT = 1460;
 /** What the kernel puts in front of such a super-frame, `struct virtio_net_hdr` of linux/virtio_net.h: checksum and TCPv4. */
 export const VNET = new Uint8Array(Uint16Array.of(0x0101, HEADERS, SEGMENT, 34, 16).buffer);
 
+/** Consecutive segments of one flow with checksums that hold, `count` of them, as one batch of the block stream. */
+export function flowBlock(to: Uint8Array, from: Uint8Array, length: number, count: number): Uint8Array<ArrayBuffer> {
+  const bytes = block(frame(to, from, length), count);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < count; i++) {
+    const at = 4 + i * (4 + length) + 4;
+    view.setUint32(at + 38, 1 + i * (length - HEADERS));
+    view.setUint16(at + 24, ~onesSum(view, at + 14, at + 34));
+    // The addresses, the protocol and the length are the pseudo header (RFC 9293 §3.1).
+    view.setUint16(at + 50, ~onesSum(view, at + 26, at + length, 6 + length - 34));
+  }
+  return bytes;
+}
+
+/** The Internet checksum's sum (RFC 1071) of a whole number of 16-bit words. */
+function onesSum(view: DataView, from: number, end: number, start = 0): number {
+  let sum = start;
+  for (let at = from; at < end; at += 2) sum += view.getUint16(at);
+  while (sum > 0xffff) sum = (sum >> 16) + (sum & 0xffff);
+  return sum;
+}
+
 /** The super-frame `count` times as own peers that agreed to it send it: a block each, and its segment behind the length. */
 export function superBlock(made: Uint8Array, segment: number, count: number): Uint8Array<ArrayBuffer> {
   const each = 12 + made.length;

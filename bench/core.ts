@@ -9,7 +9,18 @@ import { Core, SERVER_SIZES } from '../engine/core.ts';
 import { VNET_HEADER_BYTES } from '../engine/host.ts';
 import { projectRoot } from '../lab/runtime.ts';
 import { compileCounting } from './core-counting.ts';
-import { BROADCAST, block, frame, HEADERS, SEGMENT, STATION_A, STATION_B, superBlock, VNET } from './core-frames.ts';
+import {
+  BROADCAST,
+  block,
+  flowBlock,
+  frame,
+  HEADERS,
+  SEGMENT,
+  STATION_A,
+  STATION_B,
+  superBlock,
+  VNET,
+} from './core-frames.ts';
 
 export interface CoreBenchOptions {
   /** How long each figure is measured; the best of five such spans counts. */
@@ -94,6 +105,7 @@ const SCENARIOS: readonly (readonly [what: string, scenario: (core: Core) => () 
   ['session to TAP, 64 KiB', (core) => sessionToTap(core, LARGE)],
   ['TAP to own peer, super-frames of 64 KiB', (core) => superFrames(core, true)],
   ['TAP to SoftEther, super-frames cut to 1514 bytes', (core) => superFrames(core, false)],
+  ['SoftEther to TAP, 1514-byte frames joined', joined],
   ['own peer to TAP, super-frames of 64 KiB', ownPeerToTap],
   ['flood to 100 sessions, 1514 bytes', (core) => flood(core, 1_514, 100)],
   ['classify, 60 bytes', (core) => each(core, frame(STATION_A, STATION_B, 60), (f) => core.isPriority(f))],
@@ -205,10 +217,7 @@ function sessionToTap(core: Core, length: number): () => Round {
   return () => {
     core.push(from, chunk);
     core.receive(0, fail);
-    let written = 0;
-    for (const port of core.takeReadyTaps()) {
-      for (let frames = core.tapWrite(port); frames > 0; frames = core.tapWrite(port)) written += frames;
-    }
+    const written = writeTaps(core);
     if (written !== count) throw new Error(`${written} of ${count} frames reached the TAP`);
     return { count, bytes: count * length };
   };
@@ -250,6 +259,22 @@ function superFrames(core: Core, whole: boolean): () => Round {
   };
 }
 
+/** A peer that cuts, and a TAP that takes what is joined again. */
+function joined(core: Core): () => Round {
+  const hub = core.openPatch();
+  core.openTap(hub, { frameMax: FRAME_MAX, offload: true });
+  const from = core.openConnection(core.openSession(hub, { noStormLimit: true }), true, 0);
+  const count = Math.floor(CHUNK / (1_514 + 4));
+  const chunk = flowBlock(STATION_B, STATION_A, 1_514, count);
+  return () => {
+    core.push(from, chunk);
+    core.receive(0, fail);
+    const written = writeTaps(core);
+    if (written > count / 10) throw new Error(`${count} frames became ${written}`);
+    return { count, bytes: count * 1_514 };
+  };
+}
+
 function ownPeerToTap(core: Core): () => Round {
   const hub = core.openPatch();
   const tap = core.openTap(hub, { frameMax: FRAME_MAX, offload: true });
@@ -266,13 +291,19 @@ function ownPeerToTap(core: Core): () => Round {
   return () => {
     core.push(from, chunk);
     core.receive(0, fail);
-    let written = 0;
-    for (const port of core.takeReadyTaps()) {
-      for (let count = core.tapWrite(port); count > 0; count = core.tapWrite(port)) written += count;
-    }
+    const written = writeTaps(core);
     if (written !== 3) throw new Error(`${written} of 3 super-frames reached the TAP`);
     return { count: 3 * frames, bytes: 3 * LARGE };
   };
+}
+
+/** Kernels that take everything. Returns how many frames that was. */
+function writeTaps(core: Core): number {
+  let written = 0;
+  for (const port of core.takeReadyTaps()) {
+    for (let frames = core.tapWrite(port); frames > 0; frames = core.tapWrite(port)) written += frames;
+  }
+  return written;
 }
 
 /** The kernel's work is left out: a slot that has held the frame before holds it still. */

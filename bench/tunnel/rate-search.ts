@@ -23,28 +23,34 @@ export interface SearchOptions {
 const STEP = 1.6;
 
 /**
- * The most that arrived in a trial that passed; 0 when none did. A rate has failed when it failed twice: on a machine
- * that does something else for a moment, one failure says little.
+ * The most that arrived in a trial that passed; 0 when none did. What encloses the result from above is tried once more
+ * before it is believed: on a machine that does something else for a moment, one failure says little.
  */
 export async function searchRate(options: SearchOptions, attempt: (rate: number) => Promise<Trial>): Promise<number> {
+  const { start, lowest, precision } = options;
   let best = 0;
   let passed = 0;
   let failed = Number.POSITIVE_INFINITY;
-  let rate = Math.max(options.start, options.lowest);
+  let rate = Math.max(start, lowest);
   for (let i = 0; i < options.rates; i++) {
-    let trial = await attempt(rate);
-    if (!trial.passed) trial = await attempt(rate);
+    const again = rate === failed;
+    const trial = await attempt(rate);
     if (trial.passed) {
       passed = rate;
       best = Math.max(best, trial.achieved);
+      if (again) failed = Number.POSITIVE_INFINITY;
       if (trial.limited) break;
     } else {
       failed = rate;
-      if (rate <= options.lowest) break;
+      if (again) break;
     }
-    if (passed > 0 && failed / passed <= options.precision) break;
-    if (passed === 0) rate = Math.max(options.lowest, rate / STEP);
-    else rate = failed === Number.POSITIVE_INFINITY ? rate * STEP : Math.sqrt(passed * failed);
+    rate = next(passed, failed);
   }
   return best;
+
+  function next(passed: number, failed: number): number {
+    if (failed === Number.POSITIVE_INFINITY) return passed * STEP;
+    if (passed > 0) return failed / passed <= precision ? failed : Math.sqrt(passed * failed);
+    return Math.max(lowest, failed / STEP);
+  }
 }

@@ -27,7 +27,7 @@ export const udp: Measure = {
 
 async function framesPerSecond(context: Context, length: number): Promise<number> {
   const { client, server, running, quick } = context;
-  const search = { start: 40_000, lowest: 1_000, precision: quick ? 1.15 : 1.08, rates: 9 };
+  const search = { start: 40_000, lowest: 1_000, precision: quick ? 1.15 : 1.08, rates: 14 };
   return await searchRate(search, async (rate) => {
     const seconds = quick ? 0.3 : 0.5;
     return judge(
