@@ -22,12 +22,17 @@ export interface TunnelCommand {
   readonly markdown: string | undefined;
 }
 
+/** What a quick run leaves out unless it is asked for. */
+const LONG: readonly string[] = ['tcp4'];
+
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** @throws UsageError for a name that means nothing. Returns the exit code. */
 export async function tunnelCommand(command: TunnelCommand): Promise<number> {
   const subjects = pick('--only', SUBJECTS, command.only, (name, wish) => name.startsWith(wish));
-  const measures = pick('--measures', MEASURES, command.measures);
+  const measures = pick('--measures', MEASURES, command.measures).filter(
+    ({ name }) => command.measures !== undefined || !(command.quick && LONG.includes(name)),
+  );
   assertRequirements();
   await enterUserNamespace();
   const interrupted = new AbortController();

@@ -10,8 +10,8 @@ export const idlePing: Measure = {
   iperf: false,
   streams: false,
   run: async ({ client, running: { target }, quick }) => {
-    const share = quick ? 0.4 : 1;
-    const slow = await ping(client, { target, intervalMs: 50, count: 50 * share, method: 'icmp' });
+    const share = quick ? 0.5 : 1;
+    const slow = await ping(client, { target, intervalMs: 50, count: 40 * share, method: 'icmp' });
     const fast = await ping(client, { target, intervalMs: 2, count: 500 * share, method: 'icmp' });
     const flood = await pingFlood(client, { target, count: 3_000 * share });
     return { ping50: median(slow.times), ping2: median(fast.times), pingFlood: flood.average };
@@ -29,7 +29,7 @@ export const loadedPing: Measure = {
   iperf: true,
   streams: false,
   run: async (context) => {
-    const seconds = Math.max(1, Math.ceil(context.seconds / 2));
+    const seconds = Math.max(1, Math.floor(context.seconds / 2));
     const times: number[] = [];
     for (const direction of ['up', 'down'] as const) times.push(...(await pingDuring(context, direction, seconds)));
     return { pingLoad: mean(times), pingLoadP99: quantile(times, 0.99) };
