@@ -13,8 +13,8 @@ export interface Chart {
   readonly bars: readonly ChartBar[];
 }
 
-const WIDTH = 760;
-const LABELS = 300;
+const WIDTH = 800;
+const LABELS = 340;
 /** Right of the longest bar, for its figure. */
 const FIGURES = 90;
 const ROW = 24;

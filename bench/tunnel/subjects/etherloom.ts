@@ -3,7 +3,7 @@ import type { LabHost } from '../../../lab/netns.ts';
 import type { Runtime } from '../../../lab/runtime.ts';
 import { type Bed, CABLE, type Running, type Subject, TUNNEL } from '../subject.ts';
 
-const TITLE = { node: 'Node', bun: 'Bun' } as const;
+export const TITLE = { node: 'Node', bun: 'Bun' } as const;
 
 /** Etherloom at both ends. */
 export function etherloom(runtime: Runtime, { encrypt }: { readonly encrypt: boolean }): Subject {

@@ -1,13 +1,13 @@
 import type { Runtime } from '../../../lab/runtime.ts';
 import { CABLE, type Subject, TUNNEL } from '../subject.ts';
-import { startClient, startServer } from './etherloom.ts';
+import { startClient, startServer, TITLE } from './etherloom.ts';
 import { startSoftEtherClient, startSoftEtherServer } from './softether.ts';
 
 /** Etherloom's client and SoftEther's server. */
 export function toSoftEther(runtime: Runtime): Subject {
   return {
     name: `${runtime}-to-softether`,
-    title: `Etherloom's client on ${runtime} to SoftEther's server`,
+    title: `Etherloom's client on ${TITLE[runtime]} to SoftEther's server`,
     needs: ['softether'],
     start: async ({ client, server }) => {
       const theirs = await startSoftEtherServer(server);
@@ -24,7 +24,7 @@ export function toSoftEther(runtime: Runtime): Subject {
 export function fromSoftEther(runtime: Runtime): Subject {
   return {
     name: `softether-to-${runtime}`,
-    title: `SoftEther's client to Etherloom's server on ${runtime}`,
+    title: `SoftEther's client to Etherloom's server on ${TITLE[runtime]}`,
     needs: ['softether'],
     start: async ({ client, server }) => {
       const ours = await startServer(server, runtime);
