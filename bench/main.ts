@@ -18,7 +18,7 @@ const HELP = `Usage: npm run bench -- NAME [options]
   --milliseconds N   core: length of one measurement, 200 when absent
   --build NAME       core: simd or scalar; both when absent
   --sessions N       sessions: how many, 1000 when absent
-  --quick            tunnel: one round with transfers of a second, without tcp4: a first look in about 4 minutes
+  --quick            tunnel: one round with transfers of a second, without tcp4: a first look in about 5 minutes
   --only NAMES       tunnel: subjects, separated by commas; a beginning stands for all names that begin so
   --measures NAMES   tunnel: some of ping, tcp, tcp4, load, udp, memory, separated by commas
   --markdown FILE    tunnel: writes a report, and its chart beside it
