@@ -123,6 +123,7 @@ function needed(
       addresses: flags.address ?? profile.tap.address ?? [],
       mtu: flags.mtu ?? profile.tap.mtu,
       busyPollUs: flags.busyPoll ?? profile.tap.busyPoll,
+      offload: flags.offload ?? profile.tap.offload,
     },
   };
 }

@@ -188,6 +188,8 @@ export interface TapOptions {
   readonly mtu?: number;
   /** Six bytes, locally administered; the kernel's choice when absent. */
   readonly mac?: Uint8Array;
+  /** False: the kernel finishes every frame by itself. True when absent, as far as the kernel can. */
+  readonly offload?: boolean | undefined;
 }
 
 export interface Taps {

@@ -31,6 +31,7 @@ export interface ConnectFlags {
   readonly address?: readonly string[];
   readonly mtu?: number;
   readonly busyPoll?: number;
+  readonly offload?: boolean;
   readonly pin?: string;
   readonly ca?: string;
   readonly insecure?: boolean;
@@ -58,7 +59,7 @@ export function defineConnect(program: Command, context: Context): void {
     .description(
       'Logs in to a server and joins a hub with a TAP device of this machine, in the foreground until SIGINT or SIGTERM. ' +
         'A lost session is set up again; an answer that will not change by itself ends the command.\n\n' +
-        'Options go before the profile, and every switch has its opposite for that: --qos, --encrypt, --no-bridge, ' +
+        'Options go before the profile, and every switch has its opposite for that: --qos, --encrypt, --offload, --no-bridge, ' +
         '--no-half-duplex, --no-plain-password, --no-proxy.\n\n' +
         'The password comes from --password-file, or from the variable ETHERLOOM_PASSWORD, or is asked for at a terminal. ' +
         'Without any of them, or with an empty answer, the login is anonymous.\n\n' +
@@ -101,6 +102,9 @@ export function defineConnect(program: Command, context: Context): void {
         'look for frames of the TAP without resting until so long behind the last one, for lower delay (default: 0)',
       ).argParser(byRule(busyPoll)),
     )
+    // In front of its opposite: the other way round, what is not given would be true.
+    .addOption(new Option('--offload').hideHelp())
+    .option('--no-offload', 'let the kernel cut and join frames of the TAP, and finish their checksums, by itself')
     .addOption(
       new Option('--pin <sha256>', 'trust exactly the certificate with this SHA-256 fingerprint')
         .argParser(byRule(fingerprint))
@@ -111,7 +115,6 @@ export function defineConnect(program: Command, context: Context): void {
     )
     .option('--insecure', 'trust any certificate; warns every time')
     .option('--bridge', 'ask for bridge mode: more than one station behind the TAP')
-    // In front of its opposite: the other way round, what is not given would be true.
     .addOption(new Option('--qos').hideHelp())
     .option('--no-qos', 'do not ask for a connection of its own for priority frames')
     .option(
@@ -174,7 +177,7 @@ const PROFILE = `The profile, in which everything may be left to the options:
   hub: lab
   user: alice
   passwordFile: alice.pw                # or anonymous: true; with plainPassword: true it is sent as it is
-  tap: { name: vpn0, address: 10.90.0.2/24, mtu: 1500 }       # a list of addresses is possible
+  tap: { name: vpn0, address: 10.90.0.2/24, mtu: 1500, offload: true, busyPoll: 0 }   # or a list of addresses
   pin: 9f86d081...                      # or ca: ca.pem, or insecure: true
   bridge: false
   qos: true

@@ -40,7 +40,7 @@ const CONFIGURATION = `The configuration:
       users:
         alice: { passwordHash: "..." }      # what \`etherloom hash-password alice\` prints
         guest: { anonymous: true }
-      taps: [{ name: elsrv0, address: 10.90.0.1/24, mtu: 1500 }]   # a TAP of this host as a port of the hub
+      taps: [{ name: elsrv0, address: 10.90.0.1/24, mtu: 1500, offload: true, busyPoll: 0 }]   # a TAP of this host as a port of the hub
       stormLimit: 32                        # flooded frames per second of one source; 0 is off
   session: { timeout: 20, maxConnections: 32 }      # seconds, 5 to 60; TCP connections, 1 to 32
   control: { socket: /run/etherloom/lab.sock }      # where \`etherloom status\` asks; chosen when absent

@@ -21,6 +21,7 @@ export interface ConnectProfile {
     readonly address?: readonly string[];
     readonly mtu?: number;
     readonly busyPoll?: number;
+    readonly offload?: boolean;
   };
   readonly pin?: string;
   readonly ca?: string;

@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { interfaceAddress } from './address.ts';
 import { tapName } from './names.ts';
-import { busyPoll, mtu, type Rule } from './rules.ts';
+import { busyPoll, mtu, type Rule, yesOrNo } from './rules.ts';
 
 export function value<T>(rule: Rule<T>) {
   return z.unknown().transform((found, context): T => {
@@ -43,4 +43,5 @@ export const tapKeys = {
     .optional(),
   mtu: value(mtu).optional(),
   busyPoll: value(busyPoll).optional(),
+  offload: value(yesOrNo).optional(),
 };

@@ -55,11 +55,12 @@ export function parseServerConfig(text: string): ConfigResult {
           }),
         ),
         taps: hub.taps.map(
-          ({ name: tap, address, mtu, busyPoll }): TapPortOptions => ({
+          ({ name: tap, address, mtu, busyPoll, offload }): TapPortOptions => ({
             name: tap,
             addresses: address ?? [],
             mtu,
             busyPollUs: busyPoll,
+            offload,
           }),
         ),
         stormLimit: hub.stormLimit,

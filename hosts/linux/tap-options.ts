@@ -16,6 +16,7 @@ export interface CheckedTapOptions {
   readonly name: string;
   readonly mtu: number;
   readonly mac: Uint8Array | undefined;
+  readonly offload: boolean;
   readonly addresses: readonly { readonly cidr: Cidr; readonly text: string }[];
 }
 
@@ -25,7 +26,7 @@ function invalid(name: string, problem: string): HostFailure {
 
 /** Throws a `HostError` that names the option, what was expected and what came. */
 export function checkTapOptions(options: TapOptions): CheckedTapOptions {
-  const { name, mtu = DEFAULT_MTU, mac } = options;
+  const { name, mtu = DEFAULT_MTU, mac, offload = true } = options;
   // The kernel itself refuses '/', ':' and white space; '%' would make it pick a number.
   if (!/^[!-~]{1,15}$/.test(name) || /[/:%]/.test(name) || name === '.' || name === '..') {
     throw invalid(name, 'a name has 1 to 15 ASCII characters, without spaces and without / : %');
@@ -59,5 +60,5 @@ export function checkTapOptions(options: TapOptions): CheckedTapOptions {
       `with ${further + 1} IPv4 addresses the name may have ${IFNAMSIZ - 2 - String(further).length} characters at most`,
     );
   }
-  return { name, mtu, mac, addresses };
+  return { name, mtu, mac, offload, addresses };
 }

@@ -166,14 +166,14 @@ interface Device {
 }
 
 /** The device behind a fresh descriptor of /dev/net/tun. Throws an `IoctlFailure`. */
-function createDevice(libc: Libc, fd: number, name: string): Device {
+function createDevice(libc: Libc, fd: number, { name, offload }: CheckedTapOptions): Device {
   const request = new InterfaceRequest(libc).reset(name);
   request.setUint16(0, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL);
   if (libc.ioctl(fd, TUNSETIFF, request.address) < 0) throw new IoctlFailure('create it', libc.errno());
   const created = request.name();
   request.reset('').view.setInt32(0, VNET_HEADER_BYTES, true);
   if (libc.ioctl(fd, TUNSETVNETHDRSZ, request.address) < 0) throw new IoctlFailure('set its header size', libc.errno());
-  const offloads = (flags: number): boolean => libc.ioctl(fd, TUNSETOFFLOAD, flags) >= 0;
+  const offloads = (flags: number): boolean => offload && libc.ioctl(fd, TUNSETOFFLOAD, flags) >= 0;
   const udp = offloads(OFFLOADS_TCP | OFFLOADS_UDP);
   return { name: created, offloads: { udp, tcp: udp || offloads(OFFLOADS_TCP) } };
 }
@@ -218,7 +218,7 @@ export function createTaps(load: () => { libc: Libc; poller: Poller }): Taps {
       let fd = -1;
       try {
         fd = openControl(libc);
-        const device = createDevice(libc, fd, name);
+        const device = createDevice(libc, fd, checked);
         const mac = configure(libc, device.name, checked);
         return new LinuxTap(libc, poller, fd, device, mac, handler);
       } catch (error) {
