@@ -2,6 +2,7 @@ import type { Target } from './target.ts';
 import { frameTarget } from './target-frame.ts';
 import { httpTarget } from './target-http.ts';
 import { clientLoginTarget, serverLoginTarget } from './target-login.ts';
+import { offloadTarget } from './target-offload.ts';
 import { packTarget } from './target-pack.ts';
 import { streamTarget } from './target-stream.ts';
 
@@ -11,6 +12,8 @@ export const TARGETS: Readonly<Record<string, () => Target>> = {
   'stream-scalar': () => streamTarget('scalar'),
   frame: () => frameTarget('simd'),
   'frame-scalar': () => frameTarget('scalar'),
+  offload: () => offloadTarget('simd'),
+  'offload-scalar': () => offloadTarget('scalar'),
   pack: packTarget,
   http: httpTarget,
   'server-login': serverLoginTarget,
