@@ -104,20 +104,20 @@ export const OFFLOAD: u32 = 0x0092_0000;
 export const SEGMENTS: u32 = OFFLOAD;
 /**
  * Payload bytes that a TCP super-frame has for each of its frames, at least: the kernel's TCP_MIN_GSO_SIZE, that is the
- * smallest MSS it uses (88) less the longest options (40).
+ * smallest MSS it sends (48) less the longest options (40).
  */
-export const TCP_SEGMENT_MIN: u32 = 48;
+export const TCP_SEGMENT_MIN: u32 = 8;
 /** Frames for which a UDP super-frame may stand: the kernel's UDP_MAX_SEGMENTS. */
 export const UDP_SEGMENTS_MAX: u32 = 128;
 /** Frames for which any may stand: 64 KiB in the smallest TCP segments. It bounds the work that one frame can cause. */
 export const SEGMENTS_MAX: u32 = 0x1_0000 / TCP_SEGMENT_MIN + 1;
 
 /** Flows whose frames are being joined; more at a time have little to join in one batch, and finding them takes time. */
-export const FLOWS: u32 = OFFLOAD + 0x2000;
+export const FLOWS: u32 = OFFLOAD + 0x9000;
 export const FLOW_BYTES: u32 = 32;
 export const FLOWS_MAX: u32 = 16;
 /** The slots of the frames in the TAP write table: a u32 each. */
-export const TAP_WRITE_SLOTS: u32 = OFFLOAD + 0x3000;
+export const TAP_WRITE_SLOTS: u32 = OFFLOAD + 0xa000;
 /** Datagrams in a super-frame that we make: UDP_MAX_SEGMENTS of kernels before Linux 6.9. */
 export const UDP_JOINED_MAX: u32 = 64;
 /** RFC 791 §3.1. */

@@ -4,15 +4,15 @@
  * that it was made of. Frames of a flow never pass one another.
  */
 
-import { FLOW_BYTES, FLOWS, FLOWS_MAX, IP_BYTES_MAX, UDP_JOINED_MAX } from '../memory';
+import { FLOW_BYTES, FLOWS, FLOWS_MAX, IP_BYTES_MAX, TCP_SEGMENT_MIN, UDP_JOINED_MAX } from '../memory';
 import { frameOf, largeFree, largeTotal, releaseSlot, Slot, takeLarge } from '../pool';
 import { fold, pseudoHeader, sum } from '../wire/checksum';
 import { ETHERTYPE_IPV4 } from '../wire/ethernet';
-import { finishIpv4, setIpv4TotalLength } from '../wire/ipv4';
-import { IPV6_BYTES, setIpv6PayloadLength } from '../wire/ipv6';
+import { finishIpv4, IPV4_BYTES, setIpv4TotalLength } from '../wire/ipv4';
+import { IPV6_BYTES, isIpv6Extension, setIpv6PayloadLength } from '../wire/ipv6';
 import { etherType, layer3 as ipAt, parse } from '../wire/packet';
 import { TCP, TCP_BYTES, TCP_FLAGS, tcpFlags, tcpHeaderBytes, tcpSequence } from '../wire/tcp';
-import { setUdpLength, UDP, UDP_BYTES, UDP_CHECKSUM } from '../wire/udp';
+import { setUdpLength, UDP, UDP_BYTES, UDP_CHECKSUM, udpLength } from '../wire/udp';
 import { isSound } from './sound';
 
 // As they lie in memory.
@@ -70,10 +70,11 @@ export function join(slot: u32, udpToo: bool): bool {
   const index = find();
   if (index == open) return false;
   const flow = flowAt(index);
-  if (!fits(flow) || !isTrue(flow.slot) || !isTrue(slot) || !append(flow)) {
+  if (!fits(flow) || !hasRoom(flow) || !isTrue(flow.slot) || !isTrue(slot)) {
     close(index);
     return false;
   }
+  append(flow);
   joinedSlot = flow.slot;
   joinedEntry = flow.entry;
   // A shorter one is the last of a super-frame, and so is one that the sender pushed.
@@ -86,7 +87,7 @@ export let joinedEntry: u32 = 0;
 
 /** Notes the frame that `join` has just refused: the next of its flow may be appended to it. */
 export function openFlow(slot: u32, entry: u32): void {
-  if (!joinable || isPushed()) return;
+  if (!joinable || isPushed() || (protocol == TCP && payload < TCP_SEGMENT_MIN)) return;
   // The flow that has waited longest makes room: with more flows than that at a time there is little to join.
   if (open == FLOWS_MAX) close(0);
   const flow = flowAt(open++);
@@ -131,9 +132,12 @@ function inspect(slot: u32, udpToo: bool): void {
   let end: u32;
   let transport: u32;
   if (type == IPV4) {
-    // Options and fragments are rare, and nobody joins them.
-    if (length < layer3 + 28 || load<u8>(frame + layer3) != VERSION_4_NO_OPTIONS) return;
-    if (load<u16>(frame + layer3, 6) & FRAGMENT) return;
+    if (length < layer3 + 28) return;
+    // Options and fragments are rare. Whose they are is not looked for: nothing that comes behind one may pass it.
+    if (load<u8>(frame + layer3) != VERSION_4_NO_OPTIONS || load<u16>(frame + layer3, 6) & FRAGMENT) {
+      open = 0;
+      return;
+    }
     ipv6 = false;
     layer4 = layer3 + 20;
     end = layer3 + <u32>bswap<u16>(load<u16>(frame + layer3, 2));
@@ -144,6 +148,7 @@ function inspect(slot: u32, udpToo: bool): void {
     layer4 = layer3 + IPV6_BYTES;
     end = layer4 + <u32>bswap<u16>(load<u16>(frame + layer3, 4));
     transport = <u32>load<u8>(frame + layer3, 6);
+    if (isIpv6Extension(transport)) open = 0;
   } else {
     return;
   }
@@ -160,7 +165,7 @@ function inspect(slot: u32, udpToo: bool): void {
   if (end != length || headers >= length || headers < layer4 + UDP_BYTES || s.segment != 0) return;
   payload = length - headers;
   joinable = protocol == UDP
-    ? load<u16>(frame + layer4, UDP_CHECKSUM) != 0
+    ? load<u16>(frame + layer4, UDP_CHECKSUM) != 0 && udpLength(frame + layer4) == length - layer4
     : headers >= layer4 + TCP_BYTES && (tcpFlags(frame + layer4) & ~PSH) == ACK;
 }
 
@@ -218,26 +223,30 @@ function fits(flow: Flow): bool {
 }
 
 /**
- * Whether the checksum may be left to the kernel: it does not look at that of a super-frame, so a frame that was damaged
- * on its way to the peer must not become part of one.
+ * Whether the checksums may be left to us and the kernel: it does not look at those of a super-frame, so a frame that was
+ * damaged on its way to the peer must not become part of one.
  */
 function isTrue(slot: u32): bool {
   const s = changetype<Slot>(slot);
-  // It was seen to be right, or is made only now.
-  if (s.unfinished) return true;
+  // Made of frames that were seen to be right.
+  if (s.segment != 0) return true;
   const at = frameOf(slot);
+  if (!ipv6 && fold(sum(at + layer3, IPV4_BYTES)) != 0xffff) return false;
+  if (s.unfinished) return true;
   const length = s.length - layer4;
   return fold(pseudoHeader(at + layer3, ipv6, protocol, length) + sum(at + layer4, length)) == 0xffff;
 }
 
-/** False when there is no room. */
-function append(flow: Flow): bool {
+/** The last quarter of the large slots is for frames that need one. */
+@inline
+function hasRoom(flow: Flow): bool {
+  return flow.frames != 1 || largeFree > largeTotal >> 2;
+}
+
+function append(flow: Flow): void {
   let to = changetype<Slot>(flow.slot);
   if (flow.frames == 1) {
-    // The last quarter of the large slots is for frames that need one.
-    if (largeFree <= largeTotal >> 2) return false;
     const slot = takeLarge();
-    if (slot == 0) return false;
     const joined = changetype<Slot>(slot);
     memory.copy(frameOf(slot), frameOf(flow.slot), to.length);
     joined.length = to.length;
@@ -257,5 +266,4 @@ function append(flow: Flow): bool {
   else setIpv4TotalLength(ip, to.length - layer3);
   if (protocol == UDP) setUdpLength(first + layer4, to.length - layer4);
   else store<u8>(first + layer4, <u8>(tcpFlags(first + layer4) | tcpFlags(frame + layer4)), TCP_FLAGS);
-  return true;
 }

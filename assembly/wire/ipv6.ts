@@ -17,6 +17,12 @@ export let ipv6Fragment: bool = false;
 /** Whether the payload is a later fragment, which has no transport header. */
 export let ipv6LaterFragment: bool = false;
 
+/** Whether the number of a next header is that of an extension that is walked over. */
+@inline
+export function isIpv6Extension(next: u32): bool {
+  return next == HOP_BY_HOP || next == ROUTING || next == FRAGMENT || next == DESTINATION_OPTIONS;
+}
+
 @inline
 export function fitsIpv6(length: u32): bool {
   return length >= IPV6_BYTES;
@@ -49,7 +55,7 @@ export function ipv6Payload(at: u32, length: u32): bool {
   let offset = IPV6_BYTES;
   ipv6Fragment = ipv6LaterFragment = false;
   for (let i: u32 = 0; i < EXTENSIONS_MAX; i++) {
-    if (next != HOP_BY_HOP && next != ROUTING && next != FRAGMENT && next != DESTINATION_OPTIONS) break;
+    if (!isIpv6Extension(next)) break;
     if (length < offset + 8) return false;
     const header = at + offset;
     if (next == FRAGMENT) {

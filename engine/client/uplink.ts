@@ -183,6 +183,7 @@ export class Uplink implements Timed {
     );
     this.#membership = { session, keeper, welcome, since: host.clock.utc() };
     this.#certificate = channel.security?.certificate;
+    this.#enteredAt = now;
     this.#state = 'established';
     this.#attempts = 0;
     this.#lastError = undefined;
@@ -203,6 +204,8 @@ export class Uplink implements Timed {
 
   /** What the first connection showed: all others have to show the same (`protocol/control-plane.md` §1.2). */
   #certificate: Uint8Array | undefined;
+  /** When the session was set up, host's ms. */
+  #enteredAt = 0;
 
   #dialFurther(): void {
     const { session, keeper, welcome } = this.#membership!;
@@ -235,15 +238,23 @@ export class Uplink implements Timed {
     if (membership === undefined) return;
     const { session, keeper } = membership;
     const gone = failure.kind === 'refused' && [ERROR_UNKNOWN_SESSION, ERROR_NOT_TCP_SESSION].includes(failure.code);
-    if (failure.kind === 'untrusted') return session.end(failure.message);
-    if (gone) {
-      // The server answers, it only does not know the session any more: there is nothing to wait for.
-      session.end('the server has ended the session');
-      this.#retryAt = this.#node.now();
-      return this.#node.touch(this);
+    // The server answers, it only does not know the session any more: there is nothing to wait for.
+    if (gone) return this.#startAnew(session, 'the server has ended the session');
+    if (failure.kind === 'untrusted') {
+      // Most likely a server that was set up anew: whether it is to be trusted is decided at its login. At once, but not
+      // again and again, as behind an address that leads to two servers in turn.
+      if (this.#node.now() - this.#enteredAt >= this.#options.reconnectMs)
+        return this.#startAnew(session, failure.message);
+      return session.end(failure.message);
     }
     this.#node.log('debug', 'a further connection came to nothing', { cause: failure.message });
     keeper.settled(this.#node.now());
+  }
+
+  #startAnew(session: Session, cause: string): void {
+    session.end(cause);
+    this.#retryAt = this.#node.now();
+    this.#node.touch(this);
   }
 
   #handleConnectionLost(cause: string): void {

@@ -155,14 +155,48 @@ describe.each(BUILDS)('%s: frames for a TAP', (build) => {
     expect(joined.sizes(stream(150, { udp: true }, 100))).toEqual([64, 64, 22]);
   });
 
-  test('a wrong checksum is never covered by a super-frame', () => {
+  test.each([
+    ['of the payload', 500, {}],
+    ['of the IPv4 header', 24, {}],
+    ['of the IPv4 header of a datagram', 25, { udp: true }],
+    ['of a datagram', 100, { udp: true }],
+  ])('a wrong checksum %s is never covered by a super-frame', (_name, at, o) => {
     const joined = new Joined(build);
     for (const damaged of [0, 1, 2, 3]) {
-      const frames = stream(4);
-      frames[damaged] = changed(frames[damaged]!, 500, frames[damaged]![500]! ^ 1);
+      const frames = stream(4, o);
+      frames[damaged] = changed(frames[damaged]!, at, frames[damaged]![at]! ^ 1);
       const { frames: written } = joined.write(frames);
       expect(hexes(written)).toContain(hexes([frames[damaged]!])[0]);
     }
+  });
+
+  test('a datagram that is shorter than its packet stands for itself', () => {
+    const joined = new Joined(build);
+    const frames = stream(3, { udp: true });
+    // Its checksum fits the length that IP says.
+    const short = changed(frames[1]!, 38, (1_007 >> 8) & 0xff, 1_007 & 0xff);
+    const view = new DataView(short.buffer);
+    view.setUint16(40, (view.getUint16(40) + 1) & 0xffff);
+    frames[1] = short;
+    expect(joined.write(frames).frames.map((frame) => frame.length)).toEqual(frames.map((frame) => frame.length));
+  });
+
+  test('frames of less than 8 bytes of payload are not joined: the kernel has no such super-frames', () => {
+    const joined = new Joined(build);
+    const seven = stream(3, {}, 7);
+    expect(joined.sizes(seven, [[0], [1], [2]])).toEqual([1, 1, 1]);
+    expect(joined.sizes(stream(3, {}, 8))).toEqual([3]);
+  });
+
+  test.each([
+    ['a fragment', changed(packet(bytes(1_000, 1), { udp: true }), 20, 0x20, 0)],
+    ['IPv4 options', packet(bytes(1_000, 1), { ipOptions: 4 })],
+    ['an extension header of IPv6', changed(packet(bytes(1_000, 1), { ipv6: true }), 20, 60)],
+  ])('nothing passes %s', (_name, odd) => {
+    const joined = new Joined(build);
+    const [first, second, third] = stream(3);
+    const lengths = joined.write([first!, second!, odd, third!]).frames.map((frame) => frame.length);
+    expect(lengths).toEqual([first!.length + 1_000, odd.length, third!.length]);
   });
 
   test('an unfinished checksum is as good as a right one', () => {

@@ -206,15 +206,14 @@ describe.each(BUILDS)('%s: offloads', (build) => {
       ['SYN on a super-frame', changed(good, 47, ACK | 0x02), 1_000],
       ['RST on a super-frame', changed(good, 47, ACK | 0x04), 1_000],
       ['URG on a super-frame', changed(good, 47, ACK | 0x20), 1_000],
-      ['a segment of 8 bytes', packet(bytes(65_000)), 8],
-      ['a segment of 47 bytes', good, 47],
+      ['a segment of 7 bytes', good, 7],
       ['more than 128 datagrams', datagram, 23],
     ])('%s: the frame is malformed', (_name, frame, segment) => {
       expect(claims(frame, segment)).toMatchObject({ drops: { malformed: 1 }, delivered: 0 });
     });
 
     test.each<[string, Uint8Array, number]>([
-      ['a segment of 48 bytes', good, 48],
+      ['a segment of 8 bytes', packet(bytes(65_000)), 8],
       ['128 datagrams', datagram, 24],
       ['a segment as long as the payload', good, 3_000],
       ['a SYN with an unfinished checksum', changed(packet(bytes(0)), 47, 0x02), 0],

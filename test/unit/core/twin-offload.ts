@@ -27,6 +27,7 @@ export function groups(frames: readonly Uint8Array[], udp = true): number[][] {
   for (const [number, frame] of frames.entries()) {
     const seen = tryDissect(frame);
     if (seen === undefined || (seen.udp && !udp)) {
+      if (seen === undefined) open.length = 0;
       all.push([number]);
       continue;
     }
@@ -55,7 +56,7 @@ export function groups(frames: readonly Uint8Array[], udp = true): number[][] {
     if (flow !== undefined) open.splice(at, 1);
     const group = [number];
     all.push(group);
-    if (!joinable || pushed) continue;
+    if (!joinable || pushed || (!seen.udp && seen.payload.length < 8)) continue;
     if (open.length === 16) open.shift();
     const next = (seen.sequence + seen.payload.length) >>> 0;
     open.push({ frame, seen, group, length: frame.length, next, id: (seen.id + 1) & 0xffff });
