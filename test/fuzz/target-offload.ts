@@ -5,6 +5,7 @@ import {
   isIntact,
   type PacketOptions,
   packet,
+  rebuild,
   unfinished,
   virtioHeader,
 } from '../unit/core/packets.ts';
@@ -12,7 +13,8 @@ import { type Build, hexes, itemsOf, join, Rig } from '../unit/core/rig.ts';
 import type { Rng } from './rng.ts';
 import { check, type Target } from './target.ts';
 
-const SIZES = { smallFrames: 512, largeFrames: 16, outBuffers: 8 };
+/** Room for the pieces of the longest input in the shortest segments. */
+const SIZES = { smallFrames: 2_048, largeFrames: 16, outBuffers: 8 };
 const UNFINISHED = 0x8000_0000;
 /** In front of the frame: what it is said to stand for. */
 const CLAIM_BYTES = 2;
@@ -160,23 +162,37 @@ function seeds(): Uint8Array[] {
   );
 }
 
-/** Lengths that fit what came out of the mutation: without them nearly nothing is sound. */
+/** Lengths and a header checksum that fit what came out of the mutation: without them nearly nothing is sound. */
 function repair(rng: Rng, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const made = Uint8Array.from(bytes);
-  const frame = made.subarray(CLAIM_BYTES);
-  const layer3 = layer3Of(frame);
-  if (frame.length < layer3 + 48 || rng.oneIn(3)) return made;
-  const ipv6 = frame[layer3]! >> 4 === 6;
-  const put = (at: number, value: number): void => frame.set([(value >> 8) & 0xff, value & 0xff], at);
-  put(layer3 - 2, ipv6 ? 0x86dd : 0x0800);
-  if (ipv6) put(layer3 + 4, frame.length - layer3 - 40);
-  else put(layer3 + 2, frame.length - layer3);
-  if (!ipv6) {
-    put(layer3 + 10, 0);
-    put(layer3 + 10, checksum(frame, layer3, (frame[layer3]! & 15) * 4));
-  }
-  const layer4 = layer3 + (ipv6 ? 40 : (frame[layer3]! & 15) * 4);
-  if (frame[layer3 + (ipv6 ? 6 : 9)] === 17 && layer4 + 8 <= frame.length) put(layer4 + 4, frame.length - layer4);
-  if (rng.oneIn(2)) made.set([0, 48 + rng.below(200)]);
+  if (rng.oneIn(3) || made.length < CLAIM_BYTES) return made;
+  made.set(mendFrame(made.subarray(CLAIM_BYTES)), CLAIM_BYTES);
+  if (rng.oneIn(2)) made.set([0, 8 + rng.below(200)]);
   return made;
+}
+
+/** The frame with lengths that fit it, and with correct checksums, as far as there is something to recognise. */
+export function mendFrame(frame: Uint8Array): Uint8Array<ArrayBuffer> {
+  const made = Uint8Array.from(frame);
+  const layer3 = layer3Of(made);
+  if (made.length < layer3 + 48) return made;
+  const ipv6 = made[layer3]! >> 4 === 6;
+  const put = (at: number, value: number): void => made.set([(value >> 8) & 0xff, value & 0xff], at);
+  put(layer3 - 2, ipv6 ? 0x86dd : 0x0800);
+  if (ipv6) {
+    put(layer3 + 4, made.length - layer3 - 40);
+  } else {
+    put(layer3 + 2, made.length - layer3);
+    put(layer3 + 10, 0);
+    put(layer3 + 10, checksum(made, layer3, (made[layer3]! & 15) * 4));
+  }
+  const layer4 = layer3 + (ipv6 ? 40 : (made[layer3]! & 15) * 4);
+  const udp = made[layer3 + (ipv6 ? 6 : 9)] === 17;
+  if (udp && layer4 + 8 <= made.length) put(layer4 + 4, made.length - layer4);
+  try {
+    const { payload, sequence, flags, id } = dissect(made);
+    return rebuild(made, payload, { sequence, flags, id });
+  } catch {
+    return made;
+  }
 }
