@@ -69,20 +69,31 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
   );
 
   test(
-    'and to a SoftEther server, also without encryption',
+    'and so does every kind to a SoftEther server, also without encryption',
     async () => {
       await SoftEtherServer.start(server!, { hubs: [{ name: 'LAB', users: [{ name: 'guest' }], secureNat: true }] });
       await Tinyproxy.start(middle!, { port: 8080, connectPorts: [443] });
-      for (const args of [[], ['--no-encrypt']]) {
+      await Dante.start(middle!, { port: 1080 });
+      await Microsocks.start(middle!, { port: 1081, auth: AUTH });
+      await SshProxy.start(middle!, { port: 1082 });
+      const file = await credentials(`${AUTH.user}:${AUTH.password}`);
+      for (const args of [
+        ['http://10.8.0.2:8080'],
+        ['http://10.8.0.2:8080', '--no-encrypt'],
+        ['socks4://10.8.0.2:1080'],
+        ['socks5://10.8.0.2:1080'],
+        ['socks5://10.8.0.2:1081', '--proxy-credentials-file', file],
+        ['socks4a://10.8.0.2:1082'],
+      ]) {
         const joined = await EtherloomClient.start(client!, {
           ...{ runtime, server: '10.9.0.3:443', hub: 'LAB', user: 'guest', trust: 'insecure' as const },
-          ...{ tap: 'el0', address: '192.168.30.2/24', args: ['--proxy', 'http://10.8.0.2:8080', ...args] },
+          ...{ tap: 'el0', address: '192.168.30.2/24', args: ['--proxy', ...args] },
         });
         await waitForPing(client!, { target: '192.168.30.1' });
         await joined.stop();
       }
     },
-    60 * ONE_SECOND,
+    120 * ONE_SECOND,
   );
 
   test(

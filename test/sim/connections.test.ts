@@ -74,6 +74,28 @@ describe('the number of connections', () => {
     await lab.world.run(3_000);
     expect(kinds(client)).toContain('lost');
   });
+
+  test('a server that comes back with another certificate is logged in to at once, when it is trusted', async () => {
+    const lab = await serving();
+    const client = await lab.connected({ reconnectMs: 15_000, trust: async () => undefined });
+    await lab.world.run(20_000);
+    lab.net.certificate = new Uint8Array([9, 9, 9]);
+    for (const { client: end } of lab.net.connections) end.abort();
+    await lab.world.run(2_000);
+    expect(kinds(client).slice(-4)).toEqual(['interrupted', 'lost', 'connecting', 'established']);
+  });
+
+  test('an address that leads to two servers in turn is not dialled without pause', async () => {
+    const lab = await serving();
+    const client = await lab.connected({ connections: 2, reconnectMs: 15_000, trust: async () => undefined });
+    const dialled = lab.net.connections.length;
+    for (let second = 0; second < 60; second++) {
+      lab.net.certificate = new Uint8Array([second, 9, 9]);
+      await lab.world.run(1_000);
+    }
+    expect(kinds(client)).toContain('lost');
+    expect(lab.net.connections.length - dialled).toBeLessThan(12);
+  });
 });
 
 describe('half duplex', () => {
