@@ -72,15 +72,17 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
   });
 
   test("SoftEther's client gets through whatever it wishes for", { timeout: 180 * ONE_SECOND }, async () => {
-    const users = { guest: undefined };
-    await EtherloomServer.start(server!, { runtime, address: '10.77.0.1', users, taps: { elsrv0: '10.90.0.1/24' } });
+    const options = { runtime, address: '10.77.0.1', users: { guest: undefined }, taps: { elsrv0: '10.90.0.1/24' } };
+    const ours = await EtherloomServer.start(server!, options);
+    const started = async (): Promise<string[]> =>
+      (await ours.status()).hubs[0]?.sessions.at(-1)?.connections?.map(({ since }) => since) ?? [];
     const theirs = await SoftEtherClient.start(a!);
     const account = { server: '10.77.0.1:5555', hub: 'LAB', user: 'GUEST' };
     const wishes = {
       eight: { connections: 8 },
       half: { connections: 4, halfDuplex: true },
       half8: { connections: 8, halfDuplex: true },
-      lifetime: { connections: 3, ttlSeconds: 5 },
+      lifetime: { connections: 3, ttlSeconds: 10 },
       clear: { encrypt: false },
       compressed: { compress: true },
       udp: { udpAcceleration: true },
@@ -96,6 +98,14 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
       await expectPings(a!, '10.90.0.1');
       await expectTransfer(a!, server!, '10.90.0.1', 5);
       await expectTransfer(server!, a!, '10.90.0.2', 5);
+      if (name === 'lifetime') {
+        const first = await started();
+        const end = Date.now() + 13 * ONE_SECOND;
+        while (Date.now() < end) await expectTransfer(a!, server!, '10.90.0.1', 20);
+        const now = await started();
+        expect(now.filter((since) => first.includes(since))).toEqual([]);
+        expect(now.length).toBeGreaterThan(0);
+      }
       // What the server does not do it does not grant, and the client goes by that.
       expect(await theirs.status(name), name).toMatchObject({ encrypted: name !== 'clear', compressed: false });
       expect((await theirs.status(name)).halfDuplex, name).toBe(name.startsWith('half'));
