@@ -21,6 +21,7 @@ import {
   superBlock,
   VNET,
 } from './core-frames.ts';
+import { table } from './table.ts';
 
 export interface CoreBenchOptions {
   /** How long each figure is measured; the best of five such spans counts. */
@@ -88,9 +89,7 @@ export function render(results: readonly CoreBenchResult[]): string {
     r.callsEach === undefined ? '' : r.callsEach.toFixed(4),
     r.copiesPerByte === undefined ? '' : r.copiesPerByte.toFixed(2),
   ]);
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-  const align = (cell: string, i: number): string => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
-  return [head, ...rows].map((row) => row.map(align).join('  ').trimEnd()).join('\n');
+  return table(head, rows);
 }
 
 const SCENARIOS: readonly (readonly [what: string, scenario: (core: Core) => () => Round])[] = [

@@ -8,13 +8,15 @@ const HELP = `Usage: npm run bench -- NAME [options]
 
   core       the data plane by itself: ns, calls and copies for each frame, Gbit/s
   sessions   a server with many idle sessions: memory, and whether it keeps them
+  bare       the stream of a session without encryption against a socket that never had TLS
+  restart    how long a client's traffic rests when its server is restarted
   tunnel     Etherloom, SoftEther, OpenVPN, a raw TLS stream and a bare cable side by side (about 25 minutes)
   waking     how long a frame of a TAP waits for JavaScript, by the way of waiting for it
 
   --json             results as JSON
-  --runtime NAME     sessions, waking: node or bun; both when absent
-  --rounds N         tunnel, waking: how often each has its turn, 3 when absent
-  --seconds N        sessions: how long they are kept, 60 when absent; tunnel: length of one transfer, 3 when absent
+  --runtime NAME     sessions, waking, bare, restart: node or bun; both when absent
+  --rounds N         tunnel, waking, bare, restart: how often each has its turn, 3 when absent
+  --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare: length of one transfer, 3 when absent
   --milliseconds N   core: length of one measurement, 200 when absent
   --build NAME       core: simd or scalar; both when absent
   --sessions N       sessions: how many, 1000 when absent
@@ -64,13 +66,17 @@ async function main(): Promise<void> {
       say: (text) => console.error(text),
     });
     console.log(values.json ? JSON.stringify({ results }) : renderSessions(results));
+  } else if (name === 'bare') {
+    const { renderBare, runBare } = await import('./bare.ts');
+    const results = await runBare({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '3') });
+    console.log(values.json ? JSON.stringify({ results }) : renderBare(results));
+  } else if (name === 'restart') {
+    const { renderRestart, runRestart } = await import('./restart.ts');
+    const results = await runRestart(turns(values));
+    console.log(values.json ? JSON.stringify({ results }) : renderRestart(results));
   } else if (name === 'waking') {
     const { renderWaking, runWaking } = await import('./waking.ts');
-    const results = await runWaking({
-      rounds: natural('--rounds', values.rounds ?? '3'),
-      runtimes: oneOf('--runtime', values.runtime, ['node', 'bun'] as const),
-      say: (text) => console.error(text),
-    });
+    const results = await runWaking(turns(values));
     console.log(values.json ? JSON.stringify({ results }) : renderWaking(results));
   } else if (name === 'tunnel') {
     const { tunnelCommand } = await import('./tunnel/command.ts');
@@ -82,9 +88,20 @@ async function main(): Promise<void> {
     });
   } else {
     throw new UsageError(
-      name === undefined ? HELP : `there is no bench "${name}": expected core, sessions, tunnel or waking`,
+      name === undefined
+        ? HELP
+        : `there is no bench "${name}": expected core, sessions, bare, restart, tunnel or waking`,
     );
   }
+}
+
+/** What benches have in common in which several have their turn. */
+function turns({ rounds = '3', runtime }: { rounds?: string | undefined; runtime?: string | undefined }) {
+  return {
+    rounds: natural('--rounds', rounds),
+    runtimes: oneOf('--runtime', runtime, ['node', 'bun'] as const),
+    say: (text: string) => console.error(text),
+  };
 }
 
 function natural(option: string, text: string): number {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { EtherloomServer } from '../lab/etherloom.ts';
 import { Lab } from '../lab/netns.ts';
 import { projectRoot, type Runtime, runtimePath } from '../lab/runtime.ts';
+import { table } from './table.ts';
 
 export interface SessionsResult {
   readonly runtime: Runtime;
@@ -41,8 +42,7 @@ export function renderSessions(results: readonly SessionsResult[]): string {
     ...[r.idleMiB, r.upMiB, r.endMiB].map((value) => value.toFixed(0)),
     ...[r.secondsToConnect, r.secondsHeld].map((value) => value.toFixed(1)),
   ]);
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-  return [head, ...rows].map((row) => row.map((cell, i) => cell.padStart(widths[i]!)).join('  ')).join('\n');
+  return table(head, rows);
 }
 
 async function measure(runtime: Runtime, options: SessionsOptions): Promise<SessionsResult> {

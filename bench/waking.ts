@@ -3,6 +3,8 @@
 import { join } from 'node:path';
 import { Lab } from '../lab/netns.ts';
 import { projectRoot, type Runtime, runtimePath } from '../lab/runtime.ts';
+import { table } from './table.ts';
+import { quantile } from './tunnel/statistics.ts';
 
 export interface WakingResult {
   readonly runtime: Runtime;
@@ -79,11 +81,5 @@ export function renderWaking(results: readonly WakingResult[]): string {
     r.p99.toFixed(0),
     `${(r.processor * 100).toFixed(0)} %`,
   ]);
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-  return [head, ...rows].map((row) => row.map((cell, i) => cell.padStart(widths[i]!)).join('  ')).join('\n');
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return table(head, rows);
 }

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
+import { isText } from '../table.ts';
 import { drawChart } from './chart.ts';
 import type { Summary } from './summary.ts';
 import { type Table, tables } from './tables.ts';
-import { describeRun, isText } from './text.ts';
+import { describeRun } from './text.ts';
 
 /** Writes the report to `file` and its chart beside it, under the same name with `.svg`. Returns both paths. */
 export function writeMarkdown(file: string, summary: Summary): string[] {

@@ -1,3 +1,4 @@
+import { table } from '../table.ts';
 import type { Results } from './results.ts';
 import type { Summary } from './summary.ts';
 import { type Table, tables } from './tables.ts';
@@ -25,18 +26,12 @@ export function describeRun(results: Results): string {
 }
 
 function draw({ title, head, rows }: Table): string {
-  const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
-  const align = (row: readonly string[]): string =>
-    row
-      .map((cell, i) => (isText(rows, i) ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd();
-  return [title, ...[head, ...rows].map((row) => `  ${align(row)}`)].join('\n');
-}
-
-/** A column that has words in it begins on the left. */
-export function isText(rows: readonly (readonly string[])[], column: number): boolean {
-  return rows.some((row) => /[a-z]/i.test(row[column]!));
+  return [
+    title,
+    ...table(head, rows)
+      .split('\n')
+      .map((line) => `  ${line}`),
+  ].join('\n');
 }
 
 function list(title: string, lines: readonly string[]): string[] {
