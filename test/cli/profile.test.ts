@@ -11,7 +11,7 @@ hub: lab
 user: alice
 passwordFile: secrets/alice.pw
 plainPassword: true
-tap: { name: vpn0, address: [10.90.0.2/24, "fd00::2/64"], mtu: 1400 }
+tap: { name: vpn0, address: [10.90.0.2/24, "fd00::2/64"], mtu: 1400, busyPoll: 200, offload: false }
 pin: ${'ab'.repeat(32)}
 bridge: true
 qos: false
@@ -58,7 +58,7 @@ describe('a profile', () => {
       hub: 'lab',
       user: 'alice',
       credential: { kind: 'plain', password: bytes('alicepw') },
-      tap: { name: 'vpn0', addresses: ['10.90.0.2/24', 'fd00::2/64'], mtu: 1400 },
+      tap: { name: 'vpn0', addresses: ['10.90.0.2/24', 'fd00::2/64'], mtu: 1400, busyPollUs: 200, offload: false },
       ca: undefined,
       bridge: true,
       qos: false,
@@ -132,9 +132,26 @@ describe('options come before the profile', () => {
     [['other.example'], { host: 'other.example', port: 443, hub: 'lab' }],
     [['--hub', 'x'], { hub: 'x', user: 'alice' }],
     [['--user', 'x'], { user: 'x', hub: 'lab' }],
-    [['--tap', 't9'], { tap: { name: 't9', addresses: ['10.90.0.2/24', 'fd00::2/64'], mtu: 1400 } }],
-    [['--address', '10.0.0.9/8'], { tap: { name: 'vpn0', addresses: ['10.0.0.9/8'], mtu: 1400 } }],
-    [['--mtu', '9000'], { tap: { name: 'vpn0', addresses: ['10.90.0.2/24', 'fd00::2/64'], mtu: 9000 } }],
+    [
+      ['--tap', 't9'],
+      { tap: { name: 't9', addresses: ['10.90.0.2/24', 'fd00::2/64'], mtu: 1400, busyPollUs: 200, offload: false } },
+    ],
+    [
+      ['--address', '10.0.0.9/8'],
+      { tap: { name: 'vpn0', addresses: ['10.0.0.9/8'], mtu: 1400, busyPollUs: 200, offload: false } },
+    ],
+    [
+      ['--busy-poll', '0'],
+      { tap: { name: 'vpn0', addresses: ['10.90.0.2/24', 'fd00::2/64'], mtu: 1400, busyPollUs: 0, offload: false } },
+    ],
+    [
+      ['--offload'],
+      { tap: { name: 'vpn0', addresses: ['10.90.0.2/24', 'fd00::2/64'], mtu: 1400, busyPollUs: 200, offload: true } },
+    ],
+    [
+      ['--mtu', '9000'],
+      { tap: { name: 'vpn0', addresses: ['10.90.0.2/24', 'fd00::2/64'], mtu: 9000, busyPollUs: 200, offload: false } },
+    ],
     [['--anonymous'], { credential: { kind: 'anonymous' } }],
     [['--no-plain-password'], { credential: { kind: 'hashed', password: bytes('alicepw') } }],
     [['--no-bridge'], { bridge: false }],

@@ -59,7 +59,7 @@ hubs:
   "My hub (1)":
     stormLimit: 0
     users: { a@b: { passwordHash: "${Buffer.from(HASH, 'hex').toString('base64')}", anonymous: false } }
-    taps: [{ name: t0, address: [10.0.0.1/24, "fd00::1/64"], mtu: 9000 }, { name: t1 }]
+    taps: [{ name: t0, address: [10.0.0.1/24, "fd00::1/64"], mtu: 9000, busyPoll: 50, offload: false }, { name: t1 }]
 session: { timeout: 60, maxConnections: 1 }
 control: { socket: x.sock }
 log: { level: debug, format: json }
@@ -77,7 +77,7 @@ log: { level: debug, format: json }
             stormLimit: 0,
             users: [{ name: 'a@b', passwordHash: Uint8Array.from(Buffer.from(HASH, 'hex')) }],
             taps: [
-              { name: 't0', addresses: ['10.0.0.1/24', 'fd00::1/64'], mtu: 9000 },
+              { name: 't0', addresses: ['10.0.0.1/24', 'fd00::1/64'], mtu: 9000, busyPollUs: 50, offload: false },
               { name: 't1', addresses: [] },
             ],
           },
