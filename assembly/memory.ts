@@ -18,10 +18,8 @@
  *   0x002a_0000  FDB_BUCKETS
  *   0x0032_0000  FDB           forwarding table entries
  *   0x0072_0000  NODES         queue entries
- *   0x0092_0000  OFFLOAD       flows whose frames are being joined
- *   0x0096_0000  DEFLATE       codec tables
- *   0x00b6_0000  CRYPTO        keys and their schedules
- *   0x00c6_0000  pools: small slots, large slots, out buffers
+ *   0x0092_0000  OFFLOAD       the pieces of a super-frame, flows whose frames are being joined, frames to write
+ *   0x0094_0000  pools: small slots, large slots, out buffers
  */
 
 export const SCRATCH: u32 = 0x0001_0000;
@@ -124,7 +122,7 @@ export const UDP_JOINED_MAX: u32 = 64;
 export const IP_BYTES_MAX: u32 = 65_535;
 
 /** Where the pools begin. */
-export const POOLS: u32 = 0x00c6_0000;
+export const POOLS: u32 = 0x0094_0000;
 
 /** Any frame of a session with a SoftEther peer, its slot's header and the head room. */
 export const SMALL_SLOT_BYTES: u32 = 2048;

@@ -56,7 +56,7 @@ export interface CoreSizes {
  * every session that there can be: one that does not read holds its own and nobody else's.
  */
 export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 2_048 };
-/** 43 MiB: one session of up to 32 connections and one TAP. */
+/** 40 MiB: one session of up to 32 connections and one TAP. */
 export const CLIENT_SIZES: CoreSizes = { smallFrames: 6_144, largeFrames: 160, outBuffers: 64 };
 
 export interface PortOptions {

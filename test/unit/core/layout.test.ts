@@ -106,6 +106,9 @@ describe.each(BUILDS)('%s: memory', (build) => {
       ['FDB_BUCKETS', 0x2a_0000, 0x2_0000 * 4],
       ['FDB', 0x32_0000, 0x1_0000 * 64],
       ['NODES', 0x72_0000, 0x4_0000 * 8],
+      ['SEGMENTS', 0x92_0000, 8_193 * 4],
+      ['FLOWS', 0x92_9000, 16 * 32],
+      ['TAP_WRITE_SLOTS', 0x92_a000, constant('TAP_BATCH') * 4],
       ['POOLS', constant('POOLS'), 0],
     ];
     for (const [i, [name, start, bytes]] of regions.entries()) {
@@ -125,8 +128,8 @@ describe.each(BUILDS)('%s: memory', (build) => {
 
   test('the sizes of a server and of a client can be had, and memory does not grow', () => {
     for (const [sizes, mebibytes] of [
-      [SERVER_SIZES, 374],
-      [CLIENT_SIZES, 43],
+      [SERVER_SIZES, 370],
+      [CLIENT_SIZES, 40],
     ] as const) {
       const core = new Core(coreBinary, {
         sizes,
