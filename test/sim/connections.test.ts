@@ -304,3 +304,41 @@ describe('no encryption', () => {
     expect(client.client.status().client?.state).toBe('established');
   });
 });
+
+describe('what the host is told', () => {
+  test('every connection is asked for with the proxy and the CAs', async () => {
+    const lab = await serving();
+    const proxy = { kind: 'socks5', host: '10.0.0.9', port: 1080, user: 'ann', password: 'secret' } as const;
+    const client = await lab.connected({ connections: 3, proxy, ca: 'PEM' });
+    await lab.world.run(5_000);
+    expect(client.host.dialled).toHaveLength(3);
+    for (const options of client.host.dialled) expect(options).toMatchObject({ proxy, ca: 'PEM' });
+    const direct = await lab.connected();
+    expect(direct.host.dialled.map(({ proxy: by, ca }) => [by, ca])).toEqual([[undefined, undefined]]);
+  });
+});
+
+describe('QoS', () => {
+  test.each([
+    true,
+    false,
+  ])('asked for: %s; then a priority frame overtakes the bulk that waits, or does not', async (qos) => {
+    const lab = await serving();
+    const client = await lab.connected({ qos });
+    await lab.world.run(5_000);
+    const voice = frame(mac(9), mac(1), 100, 7);
+    voice.set([0x08, 0x00, 0x45, 0xb8], 12);
+    voice.set([0xfd], 23);
+    // One of each before: the stations are known, and no storm is seen.
+    lab.serverTap.arrive(frame(BROADCAST, mac(9)));
+    await lab.world.run(100);
+    for (let i = 0; i < 300; i++) client.tap().arrive(frame(mac(9), mac(1), 1_400, i & 0xff));
+    client.tap().arrive(voice);
+    await lab.world.run(5_000);
+    const lengths = lab.serverTap.frames.map((each) => each.length);
+    expect(lengths.filter((length) => length === 1_400)).toHaveLength(300);
+    const at = lengths.indexOf(100);
+    expect(at).toBeGreaterThanOrEqual(0);
+    expect(at < lengths.lastIndexOf(1_400)).toBe(qos);
+  });
+});

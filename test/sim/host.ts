@@ -118,6 +118,8 @@ export class SimHost implements Host {
   readonly random;
   readonly opened: SimTap[] = [];
   readonly lines: LogLine[] = [];
+  /** How each connection was asked for. */
+  readonly dialled: ConnectOptions[] = [];
   tapError: HostError | undefined;
   /** Which build of the core the engine gets; `CORE=scalar` in the environment turns all tests to the scalar one. */
   readonly coreBinary = (build: 'simd' | 'scalar'): Uint8Array => coreBinary(build);
@@ -153,6 +155,7 @@ export class SimHost implements Host {
         };
       },
       connect: (options: ConnectOptions, handler: ChannelHandler): Channel => {
+        this.dialled.push(options);
         const local: Address = { address, port: port++ };
         const remote: Address = { address: options.host, port: options.port };
         const [client, server] = SimChannel.pair(world, net.link, local, remote);
