@@ -13,7 +13,10 @@ export interface PingOptions {
   readonly target: string;
   /** Default 3. */
   readonly count?: number;
-  /** Milliseconds between requests. Default 200. */
+  /**
+   * Milliseconds between requests. Default 200. When others have been answered, `ping` waits for the last answer no longer
+   * than this or two round trips: on a busy machine a short interval loses answers that are merely late.
+   */
   readonly intervalMs?: number;
   /** Bytes of payload, without the ICMP (or UDP) header. Default 56. */
   readonly size?: number;

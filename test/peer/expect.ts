@@ -10,7 +10,7 @@ export const ONE_SECOND = 1_000;
 export async function expectPings(from: LabHost, target: string): Promise<void> {
   await waitForPing(from, { target }, 20 * ONE_SECOND);
   for (const size of [56, 1472, 1473]) {
-    const echo = await ping(from, { target, size, count: 3, intervalMs: 50 });
+    const echo = await ping(from, { target, size, count: 3, intervalMs: 150 });
     expect(echo, echo.output).toMatchObject({ sent: 3, received: 3, method: 'icmp' });
   }
 }
