@@ -18,7 +18,7 @@ export function frameTarget(build: Build): Target {
       const plain = dissect(input);
       compare(rig.core.dissect(input), plain);
       check(rig.core.isPriority(input) === isPriority(input), 'priority: the core and the twin do not agree');
-      const passes = plain.valid && hasSource(input);
+      const passes = plain.valid && hasSource(input) && !isToItsBridge(input);
       const from = rig.session(hub);
       const tap = rig.tap(hub);
       const to = rig.session(hub, { qos: true });
@@ -49,6 +49,17 @@ function hasSource(frame: Uint8Array): boolean {
   const source = frame.subarray(6, 12);
   if (source.every((byte) => byte === 0xff) || source.every((byte) => byte === 0)) return false;
   return source.some((byte, i) => byte !== frame[i]);
+}
+
+/**
+ * A BPDU to the very bridge that it names: the bridge is learned on the port that the frame comes from, so that is where its
+ * destination is (`protocol/data-plane.md` §6.2).
+ */
+function isToItsBridge(frame: Uint8Array): boolean {
+  const lengthOrType = (frame[12]! << 8) | frame[13]!;
+  if (frame.length < 42 || lengthOrType > 1_500 || frame[14] !== 0x42 || frame[15] !== 0x42) return false;
+  if ((frame[0]! & 1) !== 0) return false;
+  return frame.subarray(36, 42).every((byte, i) => byte === frame[i]);
 }
 
 function arrived(where: string, got: Uint8Array, whole: Uint8Array, times: number): void {
