@@ -23,3 +23,22 @@ export async function expectTransfer(from: LabHost, to: LabHost, host: string, m
   expect(result).toMatchObject({ bytes, checksum: 'match' });
   await traffic.stop();
 }
+
+/**
+ * Keeps the connections busy until each of them is younger than this call.
+ * @param ages Seconds since each was established, as `status` has them: whole ones.
+ */
+export async function expectAllReplaced(
+  ages: () => Promise<number[]>,
+  busy: () => Promise<void>,
+  withinMs: number,
+): Promise<void> {
+  const started = performance.now();
+  let oldest = Number.POSITIVE_INFINITY;
+  while (!(oldest + 1 < (performance.now() - started) / 1_000)) {
+    expect(performance.now() - started, `the oldest connection is ${oldest} s old`).toBeLessThan(withinMs);
+    await busy();
+    const all = await ages();
+    oldest = all.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...all);
+  }
+}
