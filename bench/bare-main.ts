@@ -41,16 +41,15 @@ async function loadHost(): Promise<Host> {
 
 /** The answer to the client's hello is the last that goes through TLS. */
 function serveBare(channel: Channel): ChannelHandler {
-  let said = false;
   let left = false;
   return {
     opened() {},
     data(bytes) {
       if (left) return count(bytes.length);
       channel.pause();
-      said = channel.write(HELLO) === HELLO.length;
+      if (channel.write(HELLO) !== HELLO.length) throw new Error('the answer to the hello was not taken');
       channel.leaveTls();
-      left = said;
+      left = true;
     },
     writable() {
       channel.resume();

@@ -4,6 +4,7 @@
  */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { isEnding } from '../lab/exit.ts';
 import { Lab } from '../lab/netns.ts';
 import { ping, waitForPing } from '../lab/ping.ts';
 import { describeMissing, missingRequirements } from '../lab/requirements.ts';
@@ -49,7 +50,8 @@ async function main(options: Options): Promise<void> {
     const result = await measure(tunnel, options, progress, started);
     process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `\n${renderResult(result)}\n`);
   } catch (error) {
-    process.stderr.write(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    const failure = `The demo failed: ${error instanceof Error ? error.message : String(error)}`;
+    process.stderr.write(`\n${isEnding() ? 'Stopped; everything that was made is being removed.' : failure}\n`);
     process.exitCode = EXIT_FAILED;
   } finally {
     await lab?.close();

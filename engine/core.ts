@@ -159,6 +159,8 @@ export class Core {
   readonly writeBatch: FrameBatch;
   /** Bytes that one turn's input may have. */
   readonly inboxBytes: number;
+  /** Milliseconds for which `isHeld` and `isTapHeld` say yes at most. */
+  readonly holdMs: number;
 
   readonly #wasm: CoreExports;
   readonly #bytes: Uint8Array;
@@ -198,6 +200,7 @@ export class Core {
     const constant = (name: string): number => (wasm[name] as { value: number }).value >>> 0;
     this.#inbox = constant('INBOX');
     this.inboxBytes = constant('INBOX_BYTES');
+    this.holdMs = constant('HOLD_MS');
     this.#inboxTable = constant('INBOX_TABLE') >>> 2;
     this.#inboxEntries = constant('INBOX_ENTRIES');
     this.#outboxTable = constant('OUTBOX_TABLE') >>> 2;
@@ -403,7 +406,7 @@ export class Core {
     return this.#wasm.connectionHeld(connection, now) !== 0;
   }
 
-  /** Whether the TAP is not to be read now, because a queue is full of its frames. At most HOLD_MS at a time. */
+  /** Whether the TAP is not to be read now, because a queue is full of its frames. */
   isTapHeld(port: number, now: number): boolean {
     this.calls++;
     return this.#wasm.tapHeld(port, now) !== 0;

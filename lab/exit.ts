@@ -33,6 +33,11 @@ export function forget(thing: Closable): void {
   if (open.size === 0 && !ending) uninstall();
 }
 
+/** Whether a signal is ending the program: what fails now fails because its lab is being closed. */
+export function isEnding(): boolean {
+  return ending;
+}
+
 function uninstall(): void {
   if (!installed) return;
   installed = false;

@@ -32,6 +32,15 @@ export const CLIENT_DEFAULTS = {
   reconnectAttempts: Number.POSITIVE_INFINITY,
 } as const;
 
+/** What a cascade does (B1 to B3): the first two are not to be set. */
+export const CASCADE = {
+  /** Seconds. */
+  reconnectInterval: 10,
+  reconnectAttempts: Number.POSITIVE_INFINITY,
+  /** The default. */
+  connections: 8,
+} as const;
+
 /** A number, or a word for the one that has no end. */
 function orWord(rule: Rule<number>, word: string): Rule<number> {
   return {

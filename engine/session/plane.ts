@@ -34,8 +34,6 @@ const TAP_READ_BYTES = 256 * 1024;
  * their turn: what comes together costs little more than one of it.
  */
 const SILENCE_MS = 1;
-/** How long what waits for a full queue may be left alone: the core's HOLD_MS. */
-const HOLD_MS = 10;
 
 export class Plane {
   readonly #core: Core;
@@ -180,7 +178,7 @@ export class Plane {
   #awaitRelease(): void {
     if (this.#holdEnds) return;
     this.#holdEnds = true;
-    this.#scheduler.after(HOLD_MS, () => {
+    this.#scheduler.after(this.#core.holdMs, () => {
       this.#holdEnds = false;
       this.wake();
     });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CASCADE } from '../../engine/config/session-rules.ts';
 import { BROADCAST, frame, mac } from './frames.ts';
 import { type SimClient, SimLab } from './lab.ts';
 
@@ -315,6 +316,27 @@ describe('what the host is told', () => {
     for (const options of client.host.dialled) expect(options).toMatchObject({ proxy, ca: 'PEM' });
     const direct = await lab.connected();
     expect(direct.host.dialled.map(({ proxy: by, ca }) => [by, ca])).toEqual([[undefined, undefined]]);
+  });
+});
+
+describe('a session as a cascade has it', () => {
+  test('tries again every 10 s for ever, whatever the answer is, and holds 8 connections', async () => {
+    const lab = await serving();
+    const { reconnectInterval, reconnectAttempts, connections } = CASCADE;
+    const cascade = {
+      reconnectMs: reconnectInterval * 1_000,
+      reconnectAttempts,
+      stubborn: true,
+      connections,
+      bridge: true,
+    };
+    const wrong = lab.connect({ ...cascade, hub: 'elsewhere' });
+    await lab.world.run(605_000);
+    expect(kinds(wrong).filter((kind) => kind === 'connecting')).toHaveLength(61);
+    expect(wrong.end).toBeUndefined();
+    const right = await lab.connected(cascade);
+    await lab.world.run(20_000);
+    expect(right.client.status().hubs[0]?.sessions[0]?.connections).toHaveLength(8);
   });
 });
 

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { LoginTemplate } from '../../engine/client/login.ts';
+import type { ClientOptions } from '../../engine/client/options.ts';
+import type { ClientLogin } from '../../engine/login/client-login.ts';
+
+const RUNTIME = { name: 'sim', version: '1', pid: 1, hostName: 'here', osName: 'Linux', osVersion: '0' };
+const OPTIONS: ClientOptions = {
+  host: 'vpn.example',
+  port: 443,
+  hub: 'lab',
+  user: 'guest',
+  credential: { kind: 'anonymous' },
+  tap: { name: 'el0', addresses: [] },
+  trust: async () => undefined,
+  bridge: false,
+  qos: false,
+  connections: 1,
+  connectionIntervalMs: 1_000,
+  connectionLifetimeMs: Number.POSITIVE_INFINITY,
+  halfDuplex: false,
+  encrypt: true,
+  reconnectMs: 15_000,
+  reconnectAttempts: 0,
+  stubborn: false,
+};
+
+function wishes(options: Partial<ClientOptions>): ClientLogin['wishes'] {
+  const template = new LoginTemplate(
+    { ...OPTIONS, ...options },
+    RUNTIME,
+    (count) => new Uint8Array(count),
+    () => new Uint8Array(20),
+  );
+  return template.make().wishes;
+}
+
+test.each<[keyof ClientLogin['wishes'], Partial<ClientOptions>, unknown, unknown]>([
+  ['maxConnection', { connections: 7 }, 1, 7],
+  ['useEncrypt', { encrypt: false }, true, false],
+  ['halfConnection', { halfDuplex: true }, false, true],
+  ['qos', { qos: true }, false, true],
+  ['bridgeMode', { bridge: true }, false, true],
+])('the login asks for %s as it is set', (wish, options, without, set) => {
+  expect(wishes({})[wish]).toBe(without);
+  expect(wishes(options)).toEqual({ ...wishes({}), [wish]: set });
+});
