@@ -5,8 +5,10 @@
 
 import { closeConnection as closeConnectionState, connectionAt, initConnections, MAY_SEND, openConnection } from './connection';
 import { sha0 as sha0Into } from './crypto/sha0';
+import { deflateZlib, initDeflate } from './deflate/deflate';
+import { inflateZlib } from './deflate/inflate';
 import {
-  CONNECTION_BYTES, CONNECTIONS, FRAME_MIN, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_ENTRY,
+  CONNECTION_BYTES, CONNECTIONS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES, FRAME_MIN, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_ENTRY,
   INBOX_TABLE, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORTS, SCRATCH,
   SCRATCH_BYTES, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
 } from './memory';
@@ -27,7 +29,7 @@ import { dropBatch, initTaps, tapRead as tapReadBatch, tapWrite as tapWriteBatch
 import { destinationIp, destinationPort, etherType, flags, layer3, layer4, packetEnd, parse, protocol, sourceIp, sourcePort, vlan } from './wire/packet';
 
 export {
-  CONNECTION_BYTES, CONNECTIONS, FRAME_MIN, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_TABLE,
+  CONNECTION_BYTES, CONNECTIONS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES, FRAME_MIN, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_TABLE,
   KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORT_COUNTERS, PORT_DROPS, PORTS,
   SCRATCH, SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS,
   TAPS_READY,
@@ -51,6 +53,7 @@ export function init(small: u32, large: u32, out: u32, seed1: u64, seed2: u64): 
   initFdb(seed1);
   initStorm(seed2);
   seedRandom(seed1 ^ (seed2 << 1));
+  initDeflate();
 }
 
 /** A new hub, or NONE. `mode` 0 switches, 1 gives every frame to all other ports. */
@@ -274,4 +277,14 @@ export function dissect(length: u32): u32 {
   store<u32>(at, <u32>sourceIp, 36);
   store<u32>(at, <u32>destinationIp, 40);
   return ok;
+}
+
+/** The zlib stream of `length` bytes at SCRATCH, 65,536 at most, at DEFLATE_RESULT; returns its length. */
+export function deflate(length: u32): u32 {
+  return deflateZlib(SCRATCH, length, DEFLATE_RESULT);
+}
+
+/** Inflates the zlib stream of `length` bytes at SCRATCH to DEFLATE_RESULT: its bytes, `limit` at most, or why not, below 0. */
+export function inflate(length: u32, limit: u32): i32 {
+  return inflateZlib(SCRATCH, length, DEFLATE_RESULT, limit);
 }

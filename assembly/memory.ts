@@ -19,7 +19,8 @@
  *   0x0032_0000  FDB           forwarding table entries
  *   0x0072_0000  NODES         queue entries
  *   0x0092_0000  OFFLOAD       the pieces of a super-frame, flows whose frames are being joined, frames to write
- *   0x0094_0000  pools: small slots, large slots, out buffers
+ *   0x0094_0000  DEFLATE       codes, tables and tokens of the frame that is being deflated or inflated
+ *   0x0097_0000  pools: small slots, large slots, out buffers
  */
 
 export const SCRATCH: u32 = 0x0001_0000;
@@ -121,8 +122,22 @@ export const UDP_JOINED_MAX: u32 = 64;
 /** RFC 791 §3.1. */
 export const IP_BYTES_MAX: u32 = 65_535;
 
+export const DEFLATE: u32 = 0x0094_0000;
+/** Code lengths and codes of the block that is being deflated. */
+export const DEFLATE_CODES: u32 = DEFLATE + 0x8000;
+/** Index bits of the table of positions: with more of them frames get hardly smaller, and the cache fuller. */
+export const HASH_BITS: u32 = 12;
+export const HASH_TABLE_BYTES: u32 = 4 << HASH_BITS;
+/** The positions of frames that know nothing of one another. */
+export const HASH_TABLE: u32 = DEFLATE + 0xa000;
+/** Literals and matches of one block: a u32 each. */
+export const DEFLATE_TOKENS: u32 = DEFLATE + 0xe000;
+/** The result of the one-shot calls. */
+export const DEFLATE_RESULT: u32 = DEFLATE + 0x1_e000;
+export const DEFLATE_RESULT_BYTES: u32 = 0x1_1000;
+
 /** Where the pools begin. */
-export const POOLS: u32 = 0x0094_0000;
+export const POOLS: u32 = 0x0097_0000;
 
 /** Any frame of a session with a SoftEther peer, its slot's header and the head room. */
 export const SMALL_SLOT_BYTES: u32 = 2048;
