@@ -125,15 +125,17 @@ export const IP_BYTES_MAX: u32 = 65_535;
 export const DEFLATE: u32 = 0x0094_0000;
 /** Code lengths and codes of the block that is being deflated. */
 export const DEFLATE_CODES: u32 = DEFLATE + 0x8000;
+/** How often each symbol occurs in it. */
+export const DEFLATE_COUNTS: u32 = DEFLATE + 0x9000;
 /** Index bits of the table of positions: with more of them frames get hardly smaller, and the cache fuller. */
 export const HASH_BITS: u32 = 12;
 export const HASH_TABLE_BYTES: u32 = 4 << HASH_BITS;
 /** The positions of frames that know nothing of one another. */
 export const HASH_TABLE: u32 = DEFLATE + 0xa000;
-/** Literals and matches of one block: a u32 each. */
+/** Literals and matches of one block, and its end: a u32 each. */
 export const DEFLATE_TOKENS: u32 = DEFLATE + 0xe000;
 /** The result of the one-shot calls. */
-export const DEFLATE_RESULT: u32 = DEFLATE + 0x1_e000;
+export const DEFLATE_RESULT: u32 = DEFLATE + 0x1_e010;
 export const DEFLATE_RESULT_BYTES: u32 = 0x1_1000;
 
 /** Where the pools begin. */

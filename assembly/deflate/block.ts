@@ -1,6 +1,7 @@
 /** Blocks, RFC 1951 §3.2.3 to §3.2.7: each is written in whichever of the three ways is the shortest. */
 
 import { DEFLATE_CODES, DEFLATE_TOKENS } from '../memory';
+import { clear, copy } from './bytes';
 import {
   BLOCK_DYNAMIC, BLOCK_FIXED, BLOCK_STORED, CODE_BITS_MAX, distanceBase, distanceExtra, DISTANCE_SYMBOLS, END_OF_BLOCK,
   FIXED_DISTANCE_SYMBOLS, FIXED_LITLEN_SYMBOLS, LENGTH_CODE_BITS_MAX, LENGTH_SYMBOLS, lengthBase, lengthExtra, lengthOrder, LITLEN_SYMBOLS,
@@ -15,16 +16,20 @@ const DISTANCE_CODES: u32 = LITLEN_CODES + LITLEN_SYMBOLS * 4;
 const LENGTH_CODES: u32 = DISTANCE_CODES + DISTANCE_SYMBOLS * 4;
 const FIXED_LITLEN_CODES: u32 = LENGTH_CODES + LENGTH_SYMBOLS * 4;
 const FIXED_DISTANCE_CODES: u32 = FIXED_LITLEN_CODES + FIXED_LITLEN_SYMBOLS * 4;
-/** Code lengths of litlens and, from LITLEN_SYMBOLS on, of distances: a byte each. */
+/** Code lengths of litlens, a byte each, followed by those of distances; then those of distances once more. */
 const CODE_LENGTHS: u32 = FIXED_DISTANCE_CODES + FIXED_DISTANCE_SYMBOLS * 4;
-const LENGTH_CODE_LENGTHS: u32 = CODE_LENGTHS + 320;
+const DISTANCE_CODE_LENGTHS: u32 = CODE_LENGTHS + 336;
+const LENGTH_CODE_LENGTHS: u32 = DISTANCE_CODE_LENGTHS + 48;
 const LENGTH_COUNTS: u32 = LENGTH_CODE_LENGTHS + 32;
 /** The code lengths as they are sent: symbol, and what a repetition adds << 8, u16 each. */
-const SENT_LENGTHS: u32 = LENGTH_COUNTS + LENGTH_SYMBOLS * 4;
+const SENT_LENGTHS: u32 = LENGTH_COUNTS + 96;
 export const CODES_END: u32 = SENT_LENGTHS + 2 * (LITLEN_SYMBOLS + DISTANCE_SYMBOLS);
 
 /** With fewer tokens than that a code of its own costs more to say than it saves: it takes some 50 bytes. */
 const DYNAMIC_TOKENS_MIN: u32 = 40;
+
+/** From so many tokens on a code of its own has hardly ever not paid. */
+const FIXED_TOKENS_MAX: u32 = 512;
 
 // Where the next whole byte goes, and the bits that do not fill one yet.
 let to: u32 = 0;
@@ -58,7 +63,7 @@ export function endBits(): u32 {
 
 /** Writes the block of the tokens that stand for the bytes from `from` to `end`. */
 export function writeBlock(from: u32, end: u32, last: bool): void {
-  const fixed: u32 = 3 + extraBits + fixedBits();
+  const fixed: u32 = tokens < FIXED_TOKENS_MAX ? 3 + extraBits + fixedBits() : u32.MAX_VALUE;
   const stored = storedBits(end - from);
   let dynamic: u32 = u32.MAX_VALUE;
   let litlens: u32 = 0;
@@ -69,7 +74,7 @@ export function writeBlock(from: u32, end: u32, last: bool): void {
     assignCode(LITLEN_COUNTS, LITLEN_SYMBOLS, CODE_BITS_MAX, CODE_LENGTHS, LITLEN_CODES);
     litlens = symbolsUsed;
     dynamic = 17 + extraBits + codedBits;
-    assignCode(DISTANCE_COUNTS, DISTANCE_SYMBOLS, CODE_BITS_MAX, CODE_LENGTHS + LITLEN_SYMBOLS, DISTANCE_CODES);
+    assignCode(DISTANCE_COUNTS, DISTANCE_SYMBOLS, CODE_BITS_MAX, DISTANCE_CODE_LENGTHS, DISTANCE_CODES);
     distances = max(symbolsUsed, 1);
     dynamic += codedBits;
     sent = listLengths(litlens, distances);
@@ -131,15 +136,16 @@ function fixedBits(): u32 {
 
 /** Lists the code lengths as RFC 1951 §3.2.7 sends them, counts their symbols, and returns how many there are. */
 function listLengths(litlens: u32, distances: u32): u32 {
-  memory.fill(LENGTH_COUNTS, 0, LENGTH_SYMBOLS * 4);
+  clear(LENGTH_COUNTS, LENGTH_SYMBOLS * 4);
   // Those of the distances follow those of the litlens, and a repetition may run from one into the other.
-  memory.copy(CODE_LENGTHS + litlens, CODE_LENGTHS + LITLEN_SYMBOLS, distances);
+  copy(CODE_LENGTHS + litlens, DISTANCE_CODE_LENGTHS, distances);
   const end = CODE_LENGTHS + litlens + distances;
   let put: u32 = SENT_LENGTHS;
   let at: u32 = CODE_LENGTHS;
   while (at < end) {
     const length = <u32>load<u8>(at);
     let run: u32 = 1;
+    if (length == 0) while (at + run + 8 <= end && load<u64>(at + run) == 0) run += 8;
     while (at + run < end && <u32>load<u8>(at + run) == length) run++;
     at += run;
     if (length != 0) {
@@ -180,9 +186,11 @@ function writeTokens(litlens: u32, distances: u32): void {
   let buffer = bits;
   let have = pending;
   let at = to;
+  // The end of the block is sent like a literal.
   const end: u32 = DEFLATE_TOKENS + (tokens << 2);
-  for (let token: u32 = DEFLATE_TOKENS; token < end; token += 4) {
-    const word = load<u32>(token);
+  store<u32>(end, END_OF_BLOCK);
+  for (let token: u32 = DEFLATE_TOKENS; token <= end; token += 4) {
+    let word = load<u32>(token);
     if (word & TOKEN_MATCH) {
       const length = word & 0x1ff;
       const distance = ((word >> 16) & 0x7fff) + 1;
@@ -199,9 +207,17 @@ function writeTokens(litlens: u32, distances: u32): void {
       buffer |= <u64>(distance - distanceBase(symbol)) << have;
       have += distanceExtra(symbol);
     } else {
-      const code = load<u32>(litlens + (word << 2));
+      let code = load<u32>(litlens + (word << 2));
       buffer |= <u64>(code & 0xffff) << have;
       have += code >> 16;
+      // Literals often come together. The token behind the last is the end itself.
+      word = load<u32>(token, 4);
+      if (!(word & TOKEN_MATCH) && token < end) {
+        code = load<u32>(litlens + (word << 2));
+        buffer |= <u64>(code & 0xffff) << have;
+        have += code >> 16;
+        token += 4;
+      }
     }
     // 7 bits were there at most and 48 have come.
     store<u64>(at, buffer);
@@ -212,8 +228,6 @@ function writeTokens(litlens: u32, distances: u32): void {
   to = at;
   bits = buffer;
   pending = have;
-  const code = load<u32>(litlens + (END_OF_BLOCK << 2));
-  put(code & 0xffff, code >> 16);
 }
 
 /** Appends up to 16 bits. */

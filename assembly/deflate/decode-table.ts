@@ -9,6 +9,7 @@
  *   otherwise   bits 16-30 are the base of a length or a distance
  */
 
+import { clear, copy } from './bytes';
 import { CODE_BITS_MAX } from './format';
 
 export const LITERAL: u32 = 0x8000_0000;
@@ -29,7 +30,8 @@ export const LITLEN_ENTRIES: u32 = (1 << LITLEN_BITS) + 48 * 32;
 export const DISTANCE_ENTRIES: u32 = (1 << DISTANCE_BITS) + 3 * 128 + 32;
 export const LENGTH_ENTRIES: u32 = 1 << LENGTH_BITS;
 
-const counts: u32 = <u32>memory.data(16 * 4);
+/** How many codes of each length there are: 16 of u32, and three times the same while they are counted. */
+const counts: u32 = <u32>memory.data(4 * 64);
 const offsets: u32 = <u32>memory.data(16 * 4);
 /** Symbols in the order of their codes: 288 of u16. */
 const sorted: u32 = <u32>memory.data(288 * 2);
@@ -43,11 +45,7 @@ export let tableBits: u32 = 0;
  * `mayBeEmpty`, one without symbols. False: the lengths are not those of a prefix code.
  */
 export function buildTable(table: u32, bitsMax: u32, lengths: u32, symbols: u32, entries: u32, mayBeEmpty: bool): bool {
-  memory.fill(counts, 0, 16 * 4);
-  for (let i: u32 = 0; i < symbols; i++) {
-    const at = counts + (<u32>load<u8>(lengths + i) << 2);
-    store<u32>(at, load<u32>(at) + 1);
-  }
+  countLengths(lengths, symbols);
   let longest = CODE_BITS_MAX;
   while (longest != 0 && load<u32>(counts + (longest << 2)) == 0) longest--;
   if (longest == 0) {
@@ -81,6 +79,28 @@ export function buildTable(table: u32, bitsMax: u32, lengths: u32, symbols: u32,
   return true;
 }
 
+/** Most lengths are 0, and one counter for all would have each wait for the one before: four take turns. */
+function countLengths(lengths: u32, symbols: u32): void {
+  clear(counts, 4 * 64);
+  let i: u32 = 0;
+  for (; i + 4 <= symbols; i += 4) {
+    const four = load<u32>(lengths + i);
+    increment(counts + ((four & 15) << 2));
+    increment(counts + 64 + ((four >> 6) & 60));
+    increment(counts + 128 + ((four >> 14) & 60));
+    increment(counts + 192 + ((four >> 22) & 60));
+  }
+  for (; i < symbols; i++) increment(counts + (<u32>load<u8>(lengths + i) << 2));
+  for (let at = counts; at < counts + 64; at += 4) {
+    store<u32>(at, load<u32>(at) + load<u32>(at, 64) + load<u32>(at, 128) + load<u32>(at, 192));
+  }
+}
+
+@inline
+function increment(at: u32): void {
+  store<u32>(at, load<u32>(at) + 1);
+}
+
 function fillTables(table: u32, bits: u32, longest: u32, entries: u32): void {
   // Codes are numbered from their most significant bit but read from the least: `code` is counted up bit-reversed.
   let code: u32 = 0;
@@ -92,7 +112,7 @@ function fillTables(table: u32, bits: u32, longest: u32, entries: u32): void {
       code = after(code, length);
     }
     // So far a table of `length` bits; with one bit more, its other half is the same but for the codes to come.
-    if (length < bits) memory.copy(table + (4 << length), table, 4 << length);
+    if (length < bits) copy(table + (4 << length), table, 4 << length);
   }
   const mask = (1 << bits) - 1;
   let next: u32 = 1 << bits;

@@ -1,18 +1,21 @@
 /** Code lengths for counted symbols, Huffman's with a limit, and the canonical code of RFC 1951 §3.2.2. */
 
+import { clear } from './bytes';
 import { CODE_BITS_MAX } from './format';
 
 const SYMBOLS_MAX: u32 = 286;
 /** Of each symbol that occurs: count << 9 | symbol, in the order of the counts; twice, for sorting. */
-const ITEMS: u32 = <u32>memory.data(SYMBOLS_MAX * 4);
-const SPARE: u32 = <u32>memory.data(SYMBOLS_MAX * 4);
-/** Weights, then parents, then depths of the tree. */
-const TREE: u32 = <u32>memory.data(SYMBOLS_MAX * 4);
+const ITEMS: u32 = <u32>memory.data(SYMBOLS_MAX * 4 + 4);
+const SPARE: u32 = <u32>memory.data(SYMBOLS_MAX * 4 + 4);
+/** The weight of each inner node of the tree; its parent, and then its depth. */
+const WEIGHTS: u32 = <u32>memory.data(SYMBOLS_MAX * 4);
+const PARENTS: u32 = <u32>memory.data(SYMBOLS_MAX * 4);
 /** Room for a count of each value of six bits. */
 const DIGITS: u32 = <u32>memory.data(64 * 4);
 const LENGTH_COUNTS: u32 = <u32>memory.data(32 * 4);
 const NEXT_CODE: u32 = <u32>memory.data(16 * 4);
 const SYMBOL_BITS: u32 = 9;
+const SYMBOL_MASK: u32 = (1 << SYMBOL_BITS) - 1;
 const DIGIT_BITS: u32 = 6;
 
 /** Symbols up to the last one that occurs, after `assignCode`. */
@@ -25,34 +28,38 @@ export let codedBits: u32 = 0;
  * codes at `codes`: bit-reversed in the low half of a u32, the length in the high one.
  */
 export function assignCode(counts: u32, symbols: u32, bitsMax: u32, lengths: u32, codes: u32): void {
-  let used: u32 = 0;
+  let item: u32 = ITEMS;
   let most: u32 = 0;
-  symbolsUsed = 0;
+  clear(lengths, symbols);
   for (let symbol: u32 = 0; symbol < symbols; symbol++) {
+    // Whole ranges of bytes do not occur in what people write.
+    while (symbol + 4 <= symbols && (load<u64>(counts + (symbol << 2)) | load<u64>(counts + (symbol << 2), 8)) == 0) symbol += 4;
+    if (symbol == symbols) break;
     const count = load<u32>(counts + (symbol << 2));
-    store<u8>(lengths + symbol, 0);
-    if (count == 0) continue;
-    store<u32>(ITEMS + (used++ << 2), (count << SYMBOL_BITS) | symbol);
+    // Without a branch: which symbols occur cannot be foreseen.
+    store<u32>(item, (count << SYMBOL_BITS) | symbol);
+    item += count != 0 ? 4 : 0;
     most = max(most, count);
-    symbolsUsed = symbol + 1;
   }
+  const used = (item - ITEMS) >> 2;
+  symbolsUsed = 0;
   codedBits = 0;
   if (used == 0) return;
-  memory.fill(LENGTH_COUNTS, 0, 32 * 4);
+  symbolsUsed = (load<u32>(item - 4) & SYMBOL_MASK) + 1;
+  clear(LENGTH_COUNTS, 32 * 4);
   const items = sort(used, most);
   if (used == 1) {
     store<u32>(LENGTH_COUNTS + 4, 1);
   } else {
-    growTree(items, used);
-    for (let i: u32 = 0; i < used; i++) increment(LENGTH_COUNTS, min(load<u32>(TREE + (i << 2)), bitsMax));
+    countDepths(items, used, bitsMax);
     shorten(bitsMax);
   }
-  let item = items;
+  item = items;
   for (let length = bitsMax; length != 0; length--) {
     for (let n = load<u32>(LENGTH_COUNTS + (length << 2)); n != 0; n--) {
       const word = load<u32>(item);
       item += 4;
-      store<u8>(lengths + (word & ((1 << SYMBOL_BITS) - 1)), <u8>length);
+      store<u8>(lengths + (word & SYMBOL_MASK), <u8>length);
       codedBits += length * (word >> SYMBOL_BITS);
     }
   }
@@ -67,6 +74,8 @@ function number(symbols: u32, lengths: u32, codes: u32): void {
     code = (code + load<u32>(LENGTH_COUNTS + (length << 2))) << 1;
   }
   for (let symbol: u32 = 0; symbol < symbols; symbol++) {
+    while (symbol + 8 <= symbols && load<u64>(lengths + symbol) == 0) symbol += 8;
+    if (symbol == symbols) break;
     const length = <u32>load<u8>(lengths + symbol);
     if (length == 0) continue;
     const at = NEXT_CODE + (length << 2);
@@ -78,7 +87,7 @@ function number(symbols: u32, lengths: u32, codes: u32): void {
 
 /** The codes of fixed code lengths, at `lengths`. */
 export function numberFixed(symbols: u32, lengths: u32, codes: u32): void {
-  memory.fill(LENGTH_COUNTS, 0, 32 * 4);
+  clear(LENGTH_COUNTS, 32 * 4);
   for (let symbol: u32 = 0; symbol < symbols; symbol++) increment(LENGTH_COUNTS, <u32>load<u8>(lengths + symbol));
   store<u32>(LENGTH_COUNTS, 0);
   number(symbols, lengths, codes);
@@ -89,7 +98,7 @@ function sort(used: u32, most: u32): u32 {
   let from: u32 = ITEMS;
   let to: u32 = SPARE;
   for (let shift = SYMBOL_BITS; most != 0; shift += DIGIT_BITS, most >>= DIGIT_BITS) {
-    memory.fill(DIGITS, 0, 64 * 4);
+    clear(DIGITS, 64 * 4);
     const end = from + (used << 2);
     for (let at = from; at < end; at += 4) increment(DIGITS, (load<u32>(at) >> shift) & 63);
     let place = to;
@@ -114,46 +123,44 @@ function sort(used: u32, most: u32): u32 {
 }
 
 /**
- * Depths of the leaves of Huffman's tree, at least two, in the order of their weights: Moffat and Katajainen, "In-place
- * calculation of minimum-redundancy codes", 1995.
+ * Counts the leaves of each depth of Huffman's tree into LENGTH_COUNTS; leaves that lie deeper than `bitsMax` count as if
+ * they had that depth. There are two leaves at least; they are sorted, and so are the inner nodes as they are made (van
+ * Leeuwen 1976).
  */
-function growTree(items: u32, n: u32): void {
-  for (let i: u32 = 0; i < n; i++) store<u32>(TREE + (i << 2), load<u32>(items + (i << 2)) >> SYMBOL_BITS);
-  // Each inner node takes the two lightest that are left, leaves or inner nodes, and leaves its number with them.
-  let leaf: u32 = 0;
+function countDepths(items: u32, n: u32, bitsMax: u32): void {
+  // Behind the last leaf, and behind the last inner node, is one that is too heavy to be taken.
+  store<u32>(items + (n << 2), u32.MAX_VALUE);
+  let leaf = items;
   let inner: u32 = 0;
   for (let next: u32 = 0; next < n - 1; next++) {
+    store<u32>(WEIGHTS + (next << 2), u32.MAX_VALUE);
     let weight: u32 = 0;
     for (let twice: u32 = 0; twice < 2; twice++) {
-      if (leaf >= n || (inner < next && node(inner) < node(leaf))) {
-        weight += node(inner);
-        setNode(inner++, next);
-      } else {
-        weight += node(leaf++);
-      }
+      const light = load<u32>(leaf) >> SYMBOL_BITS;
+      const other = load<u32>(WEIGHTS + (inner << 2));
+      // Without a branch, which could not be foreseen. If the leaf is taken, this is overwritten.
+      store<u32>(PARENTS + (inner << 2), next);
+      const takesLeaf = light <= other;
+      weight += takesLeaf ? light : other;
+      leaf += takesLeaf ? 4 : 0;
+      inner += takesLeaf ? 0 : 1;
     }
-    setNode(next, weight);
+    store<u32>(WEIGHTS + (next << 2), weight);
   }
-  // From the root down: an inner node is one deeper than its parent.
-  setNode(n - 2, 0);
-  for (let i = <i32>n - 3; i >= 0; i--) setNode(i, node(node(i)) + 1);
-  // What of each depth is not an inner node is a leaf.
-  let open: u32 = 1;
-  let depth: u32 = 0;
-  let at = <i32>n - 2;
-  let put = <i32>n - 1;
-  while (open > 0) {
-    let inside: u32 = 0;
-    while (at >= 0 && node(at) == depth) {
-      inside++;
-      at--;
+  // From the root down an inner node is one deeper than its parent. It takes the place of a leaf and makes room for two.
+  const root = n - 2;
+  store<u32>(PARENTS + (root << 2), 0);
+  store<u32>(LENGTH_COUNTS + 4, 2);
+  for (let i = <i32>root - 1; i >= 0; i--) {
+    const depth = load<u32>(PARENTS + (load<u32>(PARENTS + (i << 2)) << 2)) + 1;
+    store<u32>(PARENTS + (i << 2), depth);
+    if (depth >= bitsMax) {
+      // Whatever is below it would be too deep: another leaf at the bottom.
+      add(LENGTH_COUNTS + (bitsMax << 2), 1);
+      continue;
     }
-    while (open > inside) {
-      setNode(put--, depth);
-      open--;
-    }
-    open = 2 * inside;
-    depth++;
+    add(LENGTH_COUNTS + (depth << 2), -1);
+    add(LENGTH_COUNTS + ((depth + 1) << 2), 2);
   }
 }
 
@@ -173,19 +180,13 @@ function shorten(bits: u32): void {
 }
 
 @inline
-function node(i: u32): u32 {
-  return load<u32>(TREE + (i << 2));
-}
-
-@inline
-function setNode(i: u32, value: u32): void {
-  store<u32>(TREE + (i << 2), value);
-}
-
-@inline
 function increment(counts: u32, i: u32): void {
-  const at = counts + (i << 2);
-  store<u32>(at, load<u32>(at) + 1);
+  add(counts + (i << 2), 1);
+}
+
+@inline
+function add(at: u32, value: i32): void {
+  store<u32>(at, load<u32>(at) + value);
 }
 
 @inline

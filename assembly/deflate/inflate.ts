@@ -5,6 +5,7 @@
 
 import { DEFLATE } from '../memory';
 import { adler32 } from './adler32';
+import { clear, fill } from './bytes';
 import { buildTable, DISTANCE_BITS, DISTANCE_ENTRIES, INVALID, LEADS_ON, LENGTH_BITS, LENGTH_ENTRIES, LITERAL, LITLEN_BITS, LITLEN_ENTRIES, SPECIAL, tableBits } from './decode-table';
 import {
   BLOCK_DYNAMIC, BLOCK_STORED, DISTANCE_SYMBOLS, distanceBase, distanceExtra, END_OF_BLOCK, FIXED_DISTANCE_SYMBOLS, FIXED_LITLEN_SYMBOLS,
@@ -176,7 +177,7 @@ function readTables(): i32 {
   drop(14);
   if (litlens > LITLEN_SYMBOLS || distances > DISTANCE_SYMBOLS) return INFLATE_LENGTHS;
   // 19 × 3 bits are one more than are certainly there.
-  memory.fill(LENGTHS, 0, LENGTH_SYMBOLS);
+  clear(LENGTHS, LENGTH_SYMBOLS);
   for (let i: u32 = 0; i < lengths; i++) {
     if (i == 9) refill();
     store<u8>(LENGTHS + lengthOrder(i), <u8>(buffer & 7));
@@ -234,7 +235,7 @@ function readLengths(count: u32, mask: u32): i32 {
         bits >>= 7;
         have -= 7;
       }
-      memory.fill(LENGTHS + i, value, times);
+      fill(LENGTHS + i, value, times);
       i += times;
     }
     if (next > inputEnd + 16) break;

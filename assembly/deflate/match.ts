@@ -6,8 +6,9 @@
  * not enter what is inside a match.
  */
 
-import { DEFLATE_TOKENS, HASH_BITS, HASH_TABLE_BYTES } from '../memory';
-import { DISTANCE_MAX, DISTANCE_SYMBOLS, END_OF_BLOCK, lengthBase, lengthExtra, LITLEN_SYMBOLS, MATCH_MAX, MATCH_MIN } from './format';
+import { DEFLATE_COUNTS, DEFLATE_TOKENS, HASH_BITS } from '../memory';
+import { clear } from './bytes';
+import { distanceExtra, DISTANCE_MAX, DISTANCE_SYMBOLS, END_OF_BLOCK, lengthBase, lengthExtra, LITLEN_SYMBOLS, MATCH_MAX, MATCH_MIN } from './format';
 
 /** Tokens of one block: as many as zlib's at its usual setting, so that the code fits what it codes. */
 export const TOKENS_MAX: u32 = 16_384;
@@ -15,8 +16,8 @@ export const TOKENS_MAX: u32 = 16_384;
 export const TOKEN_MATCH: u32 = 0x8000_0000;
 
 /** How often each symbol occurs in the block: u32 each, with the end of the block. */
-export const LITLEN_COUNTS: u32 = <u32>memory.data(LITLEN_SYMBOLS * 4);
-export const DISTANCE_COUNTS: u32 = <u32>memory.data(DISTANCE_SYMBOLS * 4);
+export const LITLEN_COUNTS: u32 = DEFLATE_COUNTS;
+export const DISTANCE_COUNTS: u32 = LITLEN_COUNTS + LITLEN_SYMBOLS * 4;
 /** The length code of each length less MATCH_MIN. */
 const LENGTH_CODES: u32 = <u32>memory.data(256);
 
@@ -52,8 +53,7 @@ export function distanceSymbol(distance: u32): u32 {
  * for another frame, has positions that lie too far back, so that the table never has to be cleared.
  */
 export function parse(at: u32, end: u32, window: u32, table: u32, bias: u32): void {
-  memory.fill(LITLEN_COUNTS, 0, LITLEN_SYMBOLS * 4);
-  memory.fill(DISTANCE_COUNTS, 0, DISTANCE_SYMBOLS * 4);
+  clear(DEFLATE_COUNTS, (LITLEN_SYMBOLS + DISTANCE_SYMBOLS) * 4);
   store<u32>(LITLEN_COUNTS + END_OF_BLOCK * 4, 1);
   let token: u32 = DEFLATE_TOKENS;
   const full: u32 = DEFLATE_TOKENS + TOKENS_MAX * 4;
@@ -61,30 +61,42 @@ export function parse(at: u32, end: u32, window: u32, table: u32, bias: u32): vo
   // The last bytes have no four to be hashed.
   const last = end - at > 4 ? end - 4 : at;
   while (at < last && token < full) {
-    const word = load<u32>(at);
-    const place = table + hash(word);
-    const position = at - bias;
-    const distance = position - load<u32>(place);
-    store<u32>(place, position);
-    if (distance > at - window || distance > DISTANCE_MAX || load<u32>(at - distance) != word) {
-      store<u32>(token, word & 0xff);
+    // Each token stands for a byte at least.
+    const stop = min(last, at + ((full - token) >> 2));
+    do {
+      const word = load<u32>(at);
+      const place = table + hash(word);
+      const position = at - bias;
+      const distance = position - load<u32>(place);
+      store<u32>(place, position);
+      // One branch where two could not be foreseen.
+      const inside = distance <= min(at - window, DISTANCE_MAX);
+      if (!(<u32>inside & <u32>(load<u32>(inside ? at - distance : at) == word))) {
+        store<u32>(token, word & 0xff);
+        token += 4;
+        count(LITLEN_COUNTS, word & 0xff);
+        at++;
+        continue;
+      }
+      const length = matchLength(at, at - distance, min(end - at, MATCH_MAX));
+      store<u32>(token, TOKEN_MATCH | ((distance - 1) << 16) | length);
       token += 4;
-      count(LITLEN_COUNTS, word & 0xff);
-      at++;
-      continue;
-    }
-    const length = matchLength(at, at - distance, min(end - at, MATCH_MAX));
-    store<u32>(token, TOKEN_MATCH | ((distance - 1) << 16) | length);
-    token += 4;
-    const code = lengthCode(length);
-    const symbol = distanceSymbol(distance);
-    count(LITLEN_COUNTS, END_OF_BLOCK + 1 + code);
-    count(DISTANCE_COUNTS, symbol);
-    extra += lengthExtra(code) + (symbol < 2 ? 0 : (symbol >> 1) - 1);
-    const behind = at + length;
-    const enter = min(behind, last);
-    for (at++; at < enter; at++) store<u32>(table + hash(load<u32>(at)), at - bias);
-    at = behind;
+      const code = lengthCode(length);
+      const symbol = distanceSymbol(distance);
+      count(LITLEN_COUNTS, END_OF_BLOCK + 1 + code);
+      count(DISTANCE_COUNTS, symbol);
+      extra += lengthExtra(code) + distanceExtra(symbol);
+      const behind = at + length;
+      if (behind < last) {
+        // Not every position inside: a loop over them would cost more time than it saves bytes.
+        store<u32>(table + hash(load<u32>(at + 1)), position + 1);
+        store<u32>(table + hash(load<u32>(at + 2)), position + 2);
+        store<u32>(table + hash(load<u32>(at + 3)), position + 3);
+        store<u32>(table + hash(load<u32>(behind - 2)), behind - 2 - bias);
+        store<u32>(table + hash(load<u32>(behind - 1)), behind - 1 - bias);
+      }
+      at = behind;
+    } while (at < stop);
   }
   while (at < end && token < full) {
     const byte = <u32>load<u8>(at++);
