@@ -1,7 +1,7 @@
 /** One TCP connection of a session, from the first byte of its tunnel stream on. */
 
 import { CONNECTION_BYTES, CONNECTIONS, CONNECTIONS_MAX, NONE } from './memory';
-import { releaseOut, releaseSlot } from './pool';
+import { releaseOut, releaseSlot, releaseWindow } from './pool';
 import { portAt } from './port';
 
 /** This side may send on it, `protocol/data-plane.md` §4.5. */
@@ -25,6 +25,11 @@ export class Connection {
   number: u32;
   /** Size of the block whose `segment` is being read. */
   size: u32;
+  /** The block is deflated. */
+  deflated: u32;
+  /** The checksum of its frame is unfinished, and for frames with how many bytes of payload it stands. */
+  unfinished: u32;
+  segment: u32;
   /** Where the body is collected; 0 while it is skipped. */
   slot: u32;
   /** 1: the peer said that it sends nothing more on this connection, 2: and the host was told. */
@@ -42,6 +47,9 @@ export class Connection {
   sent: f64;
   receivedBytes: u64;
   sentBytes: u64;
+  /** Windows of a session of own peers that compresses, `deflate/window.ts`; 0 until they are needed. */
+  sendWindow: u32;
+  receiveWindow: u32;
 }
 
 @inline
@@ -82,6 +90,8 @@ export function closeConnection(id: u32): void {
   if (connection.port == NONE) return;
   if (connection.slot != 0) releaseSlot(connection.slot);
   if (connection.out != 0) releaseOut(connection.out);
+  if (connection.sendWindow != 0) releaseWindow(connection.sendWindow);
+  if (connection.receiveWindow != 0) releaseWindow(connection.receiveWindow);
   remove(connection.port, id);
   connection.port = NONE;
 }

@@ -20,6 +20,8 @@ export const DROP_MEMORY: u32 = 7;
 export const DROP_STATIONS: u32 = 8;
 /** Longer than the destination port takes. */
 export const DROP_TOO_LONG_FOR_PORT: u32 = 9;
+/** Not a zlib stream, or a damaged one, in a session that compresses: `protocol/data-plane.md` §1.4. */
+export const DROP_INFLATE: u32 = 10;
 
 /** How many causes there are room for in a port. */
 export const DROP_CAUSES: u32 = 16;

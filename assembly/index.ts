@@ -3,6 +3,7 @@
  * Times are the host's milliseconds. Numbers of hubs, ports and connections are small integers; NONE says "no".
  */
 
+import { useHostCodec as setHostCodec } from './codec';
 import { closeConnection as closeConnectionState, connectionAt, initConnections, MAY_SEND, openConnection } from './connection';
 import { sha0 as sha0Into } from './crypto/sha0';
 import { deflateZlib, initDeflate } from './deflate/deflate';
@@ -13,7 +14,7 @@ import {
   SCRATCH_BYTES, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
 } from './memory';
 import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
-import { portAt, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, takePort } from './port';
+import { portAt, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, takePort } from './port';
 import { fill as fillOutbox, withdraw } from './queue/deal';
 import { hold, isHeld, watchQueues } from './queue/hold';
 import { emptyQueues, openPorts, sharePools } from './queue/queue';
@@ -30,7 +31,7 @@ import { destinationIp, destinationPort, etherType, flags, layer3, layer4, packe
 
 export {
   CONNECTION_BYTES, CONNECTIONS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES, FRAME_MIN, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_TABLE,
-  KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORT_COUNTERS, PORT_DROPS, PORTS,
+  KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORTS,
   SCRATCH, SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS,
   TAPS_READY,
 };
@@ -39,13 +40,13 @@ export {
 export const SIMD: u32 = ASC_FEATURE_SIMD ? 1 : 0;
 
 /** Bytes of memory that pools of this size need in all. */
-export function memoryBytes(small: u32, large: u32, out: u32): f64 {
-  return <f64>poolMemoryBytes(small, large, out);
+export function memoryBytes(small: u32, large: u32, out: u32, windows: u32): f64 {
+  return <f64>poolMemoryBytes(small, large, out, windows);
 }
 
 /** Once, before anything else, on fresh memory. The seeds are secret random numbers. */
-export function init(small: u32, large: u32, out: u32, seed1: u64, seed2: u64): void {
-  initPools(small, large, out);
+export function init(small: u32, large: u32, out: u32, windows: u32, seed1: u64, seed2: u64): void {
+  initPools(small, large, out, windows);
   initConnections();
   initReady();
   sharePools(0);
@@ -277,6 +278,11 @@ export function dissect(length: u32): u32 {
   store<u32>(at, <u32>sourceIp, 36);
   store<u32>(at, <u32>destinationIp, 40);
   return ok;
+}
+
+/** Has the host deflate and inflate single blocks: what the module imports is called then, and only then. */
+export function useHostCodec(yes: u32): void {
+  setHostCodec(yes != 0);
 }
 
 /** The zlib stream of `length` bytes at SCRATCH, 65,536 at most, at DEFLATE_RESULT; returns its length. */

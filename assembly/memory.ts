@@ -2,7 +2,7 @@
  * How linear memory is laid out, and every limit of the data plane with its reason.
  *
  * The memory has its full size from the start and never grows: growing would detach every view that a host holds.
- * The tables have fixed places; the three pools behind them take what `init` was given, so that a small runtime can
+ * The tables have fixed places; the four pools behind them take what `init` was given, so that a small runtime can
  * run with a small memory.
  *
  *   0          AssemblyScript's own data
@@ -20,7 +20,7 @@
  *   0x0072_0000  NODES         queue entries
  *   0x0092_0000  OFFLOAD       the pieces of a super-frame, flows whose frames are being joined, frames to write
  *   0x0094_0000  DEFLATE       codes, tables and tokens of the frame that is being deflated or inflated
- *   0x0097_0000  pools: small slots, large slots, out buffers
+ *   0x0098_0000  pools: small slots, large slots, out buffers, windows
  */
 
 export const SCRATCH: u32 = 0x0001_0000;
@@ -127,19 +127,22 @@ export const DEFLATE: u32 = 0x0094_0000;
 export const DEFLATE_CODES: u32 = DEFLATE + 0x8000;
 /** How often each symbol occurs in it. */
 export const DEFLATE_COUNTS: u32 = DEFLATE + 0x9000;
-/** Index bits of the table of positions: with more of them frames get hardly smaller, and the cache fuller. */
-export const HASH_BITS: u32 = 12;
+/** Index bits of a table of positions; all of it and a frame stay in the first-level cache. */
+export const HASH_BITS: u32 = 13;
 export const HASH_TABLE_BYTES: u32 = 4 << HASH_BITS;
+/** Index bits that are used of it for a frame that is not larger than that: more of them would not be worth their cache. */
+export const HASH_BITS_SMALL: u32 = 12;
+export const HASH_SMALL_MAX: u32 = 4_096;
 /** The positions of frames that know nothing of one another. */
 export const HASH_TABLE: u32 = DEFLATE + 0xa000;
 /** Literals and matches of one block, and its end: a u32 each. */
-export const DEFLATE_TOKENS: u32 = DEFLATE + 0xe000;
+export const DEFLATE_TOKENS: u32 = DEFLATE + 0x1_2000;
 /** The result of the one-shot calls. */
-export const DEFLATE_RESULT: u32 = DEFLATE + 0x1_e010;
+export const DEFLATE_RESULT: u32 = DEFLATE + 0x2_2010;
 export const DEFLATE_RESULT_BYTES: u32 = 0x1_1000;
 
 /** Where the pools begin. */
-export const POOLS: u32 = 0x0097_0000;
+export const POOLS: u32 = 0x0098_0000;
 
 /** Any frame of a session with a SoftEther peer, its slot's header and the head room. */
 export const SMALL_SLOT_BYTES: u32 = 2048;
@@ -154,6 +157,12 @@ export const VNET_HEADER: u32 = 10;
 
 /** What one write to a connection carries at most: two of the largest frames, eight TLS records. */
 export const OUT_BUFFER_BYTES: u32 = 0x0002_0000;
+
+/**
+ * What a connection has carried last in one direction, with room for a frame behind it: 32 KiB, 64 KiB, and the table of
+ * positions. Between own peers that compress.
+ */
+export const WINDOW_BYTES: u32 = 0x0002_1000;
 
 /** Frames in each of a port's two queues. One inbox of 60-byte frames fits, so that a turn's input cannot overflow it. */
 export const QUEUE_FRAMES_MAX: u32 = 4096;
@@ -185,6 +194,11 @@ export const BLOCK_MAX: u32 = 3200;
  * does not count it.
  */
 export const BLOCK_UNFINISHED: u32 = 0x8000_0000;
+/**
+ * Between our own peers, when they agreed to compress, this bit of a block's size says: the body is deflated, and the size
+ * is that of what it was deflated to. With windows it goes on where the last such block of the connection ended.
+ */
+export const BLOCK_DEFLATED: u32 = 0x4000_0000;
 /** `protocol/data-plane.md` §1.2. */
 export const KEEP_ALIVE_MAX: u32 = 512;
 export const KEEP_ALIVE_MARK: u32 = 0xffff_ffff;

@@ -3,7 +3,7 @@
  * frame is stored once. Free slots form a stack, so that the next frame finds a slot that is still in the cache.
  */
 
-import { LARGE_FRAME_MAX, LARGE_SLOT_BYTES, NODE_BYTES, NODES, NODES_MAX, OUT_BUFFER_BYTES, POOLS, SLOT_HEAD, SMALL_FRAME_MAX, SMALL_SLOT_BYTES } from './memory';
+import { LARGE_FRAME_MAX, LARGE_SLOT_BYTES, NODE_BYTES, NODES, NODES_MAX, OUT_BUFFER_BYTES, POOLS, SLOT_HEAD, SMALL_FRAME_MAX, SMALL_SLOT_BYTES, WINDOW_BYTES } from './memory';
 
 /** The fields in front of a frame. A slot is named by its address. */
 @unmanaged
@@ -51,24 +51,29 @@ let largeFresh: u32 = 0;
 let largeEnd: u32 = 0;
 let outFresh: u32 = 0;
 let outEnd: u32 = 0;
+let windowTop: u32 = 0;
+let windowFresh: u32 = 0;
+let windowEnd: u32 = 0;
 let nodeFresh: u32 = NODES;
 
 /** Bytes of memory that this many slots and buffers need in all. */
-export function memoryBytes(small: u32, large: u32, out: u32): u64 {
-  return <u64>POOLS + <u64>small * SMALL_SLOT_BYTES + <u64>large * LARGE_SLOT_BYTES + <u64>out * OUT_BUFFER_BYTES;
+export function memoryBytes(small: u32, large: u32, out: u32, windows: u32): u64 {
+  return <u64>POOLS + <u64>small * SMALL_SLOT_BYTES + <u64>large * LARGE_SLOT_BYTES + <u64>out * OUT_BUFFER_BYTES + <u64>windows * WINDOW_BYTES;
 }
 
-export function initPools(small: u32, large: u32, out: u32): void {
+export function initPools(small: u32, large: u32, out: u32, windows: u32): void {
   smallFresh = POOLS;
   smallEnd = smallFresh + small * SMALL_SLOT_BYTES;
   largeFresh = smallEnd;
   largeEnd = largeFresh + large * LARGE_SLOT_BYTES;
   outFresh = largeEnd;
   outEnd = outFresh + out * OUT_BUFFER_BYTES;
+  windowFresh = outEnd;
+  windowEnd = windowFresh + windows * WINDOW_BYTES;
   smallTotal = smallFree = small;
   largeTotal = largeFree = large;
   outTotal = outFree = out;
-  smallTop = largeTop = outTop = nodeTop = 0;
+  smallTop = largeTop = outTop = windowTop = nodeTop = 0;
   nodeFresh = NODES;
 }
 
@@ -157,6 +162,24 @@ export function releaseOut(buffer: u32): void {
   store<u32>(buffer, outTop);
   outTop = buffer;
   outFree++;
+}
+
+/** A window, or 0. */
+export function takeWindow(): u32 {
+  let window = windowTop;
+  if (window != 0) {
+    windowTop = load<u32>(window);
+  } else {
+    if (windowFresh >= windowEnd) return 0;
+    window = windowFresh;
+    windowFresh += WINDOW_BYTES;
+  }
+  return window;
+}
+
+export function releaseWindow(window: u32): void {
+  store<u32>(window, windowTop);
+  windowTop = window;
 }
 
 /** A queue entry, or 0. */

@@ -1,5 +1,6 @@
 /** A port of a hub: where frames enter and leave the switch. Behind it is a session or a TAP. */
 
+import { DROP_CAUSES } from './counters';
 import { NONE, PORT_BYTES, PORTS, PORTS_MAX } from './memory';
 
 export const PORT_FREE: u32 = 0;
@@ -17,6 +18,13 @@ export const PORT_OFFLOAD_UDP: u32 = 16;
 
 /** Both sides are ours: a connection says when it is done with, so that it can be closed without loss. */
 export const PORT_RETIRES: u32 = 4;
+
+/** Blocks are compressed, `protocol/data-plane.md` §2: each is a zlib stream of its own. */
+export const PORT_COMPRESS: u32 = 32;
+/** Both sides are ours: beside PORT_COMPRESS, only blocks with BLOCK_DEFLATED are compressed. */
+export const PORT_DEFLATE: u32 = 64;
+/** Beside both: what is deflated goes on where the last such block ended. */
+export const PORT_WINDOW: u32 = 128;
 
 @unmanaged
 export class Port {
@@ -69,6 +77,31 @@ export class Port {
 /** Byte offset of `receivedFrames`: four u64, then the drops by cause, u64 each. */
 export const PORT_COUNTERS: u32 = 112;
 export const PORT_DROPS: u32 = 144;
+
+/** What compression has done: bytes of frames, what they were on the wire, and the time that it took, ms. */
+@unmanaged
+export class Codec {
+  sentBytes: u64;
+  sentDeflated: u64;
+  receivedBytes: u64;
+  receivedDeflated: u64;
+  sendTime: f64;
+  receiveTime: f64;
+}
+
+/** Byte offset of the port's `Codec`, and of its memory of flows (`deflate/flows.ts`). */
+export const PORT_CODEC: u32 = PORT_DROPS + DROP_CAUSES * 8;
+const PORT_FLOWS: u32 = PORT_CODEC + 48;
+
+@inline
+export function codecOf(port: u32): Codec {
+  return changetype<Codec>(PORTS + port * PORT_BYTES + PORT_CODEC);
+}
+
+@inline
+export function flowsOf(port: u32): u32 {
+  return PORTS + port * PORT_BYTES + PORT_FLOWS;
+}
 
 @inline
 export function portAt(port: u32): Port {

@@ -38,6 +38,7 @@ function connect(): void {
     node,
     target: { host, port: Number(port) },
     bare: false,
+    compress: false,
     trust: async () => undefined,
     purpose: () => ({
       kind: 'login',

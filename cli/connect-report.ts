@@ -43,7 +43,7 @@ function textReport(io: Io, { server, hub, user, tap }: ConnectSubject): Connect
         case 'established':
           print(
             `connected: ${user} in hub ${hub} through ${tap}; session ${printable(event.session)}, ` +
-              `server ${printable(event.server)}, ${printable(event.protocol)} ${printable(event.cipher)}`,
+              `server ${printable(event.server)}, ${printable(event.protocol)} ${printable(event.cipher)}${event.compressed ? ', compressed' : ''}`,
           );
           for (const line of event.message.split(/\r?\n/).filter((text) => text.trim() !== '')) {
             print(`  server says: ${printable(line)}`);

@@ -32,6 +32,7 @@ export interface ConnectSettings {
   readonly connectionLifetime: number;
   readonly halfDuplex: boolean;
   readonly encrypt: boolean;
+  readonly compress: boolean;
   /** Seconds. */
   readonly reconnectInterval: number;
   /** Undefined: nobody said; Infinity: unlimited. */
@@ -61,6 +62,7 @@ export async function connectSettings(
     connectionLifetime: flags.connectionLifetime ?? profile.connectionLifetime ?? CLIENT_DEFAULTS.connectionLifetime,
     halfDuplex,
     encrypt: flags.encrypt ?? profile.encrypt ?? true,
+    compress: flags.compress ?? profile.compress ?? false,
     reconnectInterval: flags.reconnectInterval ?? profile.reconnect.interval ?? CLIENT_DEFAULTS.reconnectInterval,
     reconnectAttempts: flags.reconnectAttempts ?? profile.reconnect.attempts,
     proxy: proxyOf(flags, profile),

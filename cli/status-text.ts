@@ -1,6 +1,13 @@
 /** A node's status for people. */
 
-import type { ConnectionStatus, HubStatus, NodeStatus, PortStatus, TrafficStatus } from '../engine/admin/status.ts';
+import type {
+  CodecStatus,
+  ConnectionStatus,
+  HubStatus,
+  NodeStatus,
+  PortStatus,
+  TrafficStatus,
+} from '../engine/admin/status.ts';
 import { formatBytes, formatCount, formatDuration, printable, table } from './text.ts';
 
 export function formatStatus(status: NodeStatus, nowMs: number): string {
@@ -16,7 +23,7 @@ function headLines(status: NodeStatus, nowMs: number): string[] {
     ...(client === undefined ? [] : clientRows(client)),
     [
       'core',
-      `${core.build}; ${formatCount(core.frames)} frames in ${formatCount(core.calls)} calls; ` +
+      `${core.build}${core.codec === 'wasm' ? '' : `, frames compressed by ${core.codec}`}; ${formatCount(core.frames)} frames in ${formatCount(core.calls)} calls; ` +
         `${formatCount(core.buffersUsed)} of ${formatCount(core.buffersTotal)} buffers in use`,
     ],
   ];
@@ -72,6 +79,10 @@ function hubLines(hub: HubStatus, nowMs: number): string[] {
       ),
     );
   }
+  const compressed = sessions.flatMap((session) => compressionRows(session));
+  if (compressed.length > 0) {
+    lines.push(...indent(table(['COMPRESSION OF', 'WAY', 'FRAMES', 'IN THE TUNNEL', 'SAVED', 'TIME'], compressed)));
+  }
   const connections = sessions.flatMap((session) =>
     (session.connections ?? []).map((connection) => connectionRow(session, connection)),
   );
@@ -107,6 +118,19 @@ function sessionRow(session: PortStatus, nowMs: number): string[] {
     formatBytes(session.queuedBytes),
     drops(session),
   ];
+}
+
+function compressionRows({ name, compression }: PortStatus): string[][] {
+  if (compression === undefined) return [];
+  const row = (way: string, { bytes, compressedBytes, savedPercent, ms }: CodecStatus) => [
+    printable(name),
+    way,
+    formatBytes(bytes),
+    formatBytes(compressedBytes),
+    `${savedPercent} %`,
+    formatDuration(ms),
+  ];
+  return [row('in', compression.received), row('out', compression.sent)];
 }
 
 function connectionRow(session: PortStatus, connection: ConnectionStatus): string[] {

@@ -3,6 +3,9 @@
  * and moves batches: bytes in, views of memory out. It counts its calls, so that the price of the boundary can be told.
  */
 
+import { chooseCodec } from './codec/choose.ts';
+import { type FrameCodec, INFLATE_CAUSES } from './codec/codec.ts';
+import { pakoCodec } from './codec/pako.ts';
 import type { FrameBatch, Random } from './host.ts';
 
 /** "None": no hub, port or connection of this number. */
@@ -24,6 +27,7 @@ export const DROP_CAUSES = [
   'no-memory',
   'too-many-stations',
   'too-long-for-port',
+  'not-inflatable',
 ] as const;
 
 export type DropCause = (typeof DROP_CAUSES)[number];
@@ -35,6 +39,7 @@ const STREAM_ERRORS = [
   'a keep-alive is longer than 512 bytes',
   '',
   'a block says that it stands for frames of more than 65,535 bytes',
+  'a compressed block does not fit those before it, or there is no memory for it',
 ] as const;
 /** Not an error: the peer has sent its last on a connection. */
 const STREAM_RETIRED = 3;
@@ -49,15 +54,21 @@ export interface CoreSizes {
   readonly largeFrames: number;
   /** Connections that may have unsent bytes at one time, 128 KiB each. */
   readonly outBuffers: number;
+  /**
+   * What connections of compressed sessions between own peers have carried last, 132 KiB each: two for each connection
+   * that such a session may have. None when absent.
+   */
+  readonly windows?: number;
 }
 
 /**
- * 360 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
- * every session that there can be: one that does not read holds its own and nobody else's.
+ * 426 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
+ * every session that there can be: one that does not read holds its own and nobody else's. Windows are for 85 compressed
+ * sessions of own peers with one connection each; in further ones each frame is compressed by itself.
  */
-export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 2_048 };
-/** 40 MiB: one session of up to 32 connections and one TAP. */
-export const CLIENT_SIZES: CoreSizes = { smallFrames: 6_144, largeFrames: 160, outBuffers: 64 };
+export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 2_048, windows: 512 };
+/** 49 MiB: one session of up to 32 connections and one TAP. */
+export const CLIENT_SIZES: CoreSizes = { smallFrames: 6_144, largeFrames: 160, outBuffers: 64, windows: 72 };
 
 export interface PortOptions {
   readonly qos?: boolean;
@@ -68,6 +79,14 @@ export interface PortOptions {
   readonly offload?: boolean;
   /** Takes super-frames of UDP too. */
   readonly offloadUdp?: boolean;
+  /** Blocks are compressed, `protocol/data-plane.md` §2. */
+  readonly compress?: boolean;
+  /** Both sides are ours: only blocks that get smaller are compressed. */
+  readonly deflate?: boolean;
+  /** Beside `deflate`: a block refers to those before it on its connection. Needs `windows`. */
+  readonly windowed?: boolean;
+  /** Windows that the port's connections may need at one time; the port cannot be opened when there are not so many. */
+  readonly windows?: number;
   /** Longest frame in bytes, 14 to 65,600; 1600 when absent (`protocol/data-plane.md` §1.4). */
   readonly frameMax?: number;
   /** Longest block in bytes; 3200 when absent. */
@@ -82,6 +101,20 @@ export interface PortCounters {
   readonly sentFrames: number;
   readonly sentBytes: number;
   readonly drops: Partial<Record<DropCause, number>>;
+}
+
+/** What compression did for a port; bytes without what frames the blocks. */
+export interface CompressionCounters {
+  readonly sent: CodecCounters;
+  readonly received: CodecCounters;
+}
+
+export interface CodecCounters {
+  /** Bytes of the frames, and what they were in the tunnel. */
+  readonly bytes: number;
+  readonly compressedBytes: number;
+  /** What it took, milliseconds. */
+  readonly time: number;
 }
 
 /** What `dissect` finds in a frame; offsets are 0 where the layer is absent. */
@@ -107,6 +140,10 @@ export interface CoreOptions {
   readonly random: Random;
   /** The scalar build, even where SIMD works. */
   readonly scalar?: boolean;
+  /** The codec in JavaScript, even where the core's works. */
+  readonly pako?: boolean;
+  /** Milliseconds, with fractions: by it compression is timed. Absent: it is not timed. */
+  readonly clock?: () => number;
 }
 
 /** The compiled core, as the host finds it beside the program. */
@@ -114,8 +151,8 @@ export type CoreBinary = (build: 'simd' | 'scalar') => Uint8Array;
 
 interface CoreExports {
   readonly [name: string]: unknown;
-  memoryBytes(small: number, large: number, out: number): number;
-  init(small: number, large: number, out: number, seed1: bigint, seed2: bigint): void;
+  memoryBytes(small: number, large: number, out: number, windows: number): number;
+  init(small: number, large: number, out: number, windows: number, seed1: bigint, seed2: bigint): void;
   openHub(mode: number, stormLimit: number): number;
   closeHub(hub: number): void;
   openPort(hub: number, kind: number, flags: number, frameMax: number, blockMax: number, stationsMax: number): number;
@@ -146,6 +183,9 @@ interface CoreExports {
   sha0(length: number): void;
   classify(length: number): number;
   dissect(length: number): number;
+  useHostCodec(yes: number): void;
+  deflate(length: number): number;
+  inflate(length: number, limit: number): number;
 }
 
 /** One instance of the data plane. All numbers that its methods return are valid until the thing is closed. */
@@ -162,6 +202,9 @@ export class Core {
   /** Milliseconds for which `isHeld` and `isTapHeld` say yes at most. */
   readonly holdMs: number;
 
+  /** Compresses single frames; chosen at the start. */
+  readonly codec: FrameCodec;
+
   readonly #wasm: CoreExports;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
@@ -177,6 +220,10 @@ export class Core {
   readonly #counters: number;
   readonly #drops: number;
   readonly #tapsReady: number;
+  readonly #codecs: number;
+  /** Windows that no open port has been promised. */
+  #windowsFree: number;
+  readonly #windowsOf = new Map<number, number>();
   #pieces = 0;
   #tail = 0;
   #lastPiece = NONE;
@@ -188,13 +235,27 @@ export class Core {
     this.build = usesSimd ? 'simd' : 'scalar';
     const module = new WebAssembly.Module(usesSimd ? simd : binary('scalar'));
     // The module says how much memory its pools need, but memory must exist before it runs: ask on a small one first.
-    const { smallFrames, largeFrames, outBuffers } = options.sizes;
-    const asked = instantiate(module, new WebAssembly.Memory({ initial: 1 }));
-    const pages = Math.ceil(asked.memoryBytes(smallFrames, largeFrames, outBuffers) / PAGE_BYTES);
+    const { smallFrames, largeFrames, outBuffers, windows = 0 } = options.sizes;
+    const asked = instantiate(module, new WebAssembly.Memory({ initial: 1 }), NO_HOST);
+    const pages = Math.ceil(asked.memoryBytes(smallFrames, largeFrames, outBuffers, windows) / PAGE_BYTES);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    const wasm = instantiate(module, memory);
+    const bytes = new Uint8Array(memory.buffer);
+    const wasm = instantiate(module, memory, {
+      clock: options.clock ?? NO_HOST.clock,
+      deflate: (from, length, to) => {
+        const block = this.codec.deflate(bytes.subarray(from, from + length));
+        bytes.set(block, to);
+        return block.length;
+      },
+      inflate: (from, length, to, limit) => {
+        const frame = this.codec.inflate(bytes.subarray(from, from + length), limit);
+        if (typeof frame === 'string') return -1 - INFLATE_CAUSES.indexOf(frame);
+        bytes.set(frame, to);
+        return frame.length;
+      },
+    });
     this.#wasm = wasm;
-    this.#bytes = new Uint8Array(memory.buffer);
+    this.#bytes = bytes;
     this.#words = new Uint32Array(memory.buffer);
     this.#data = new DataView(memory.buffer);
     const constant = (name: string): number => (wasm[name] as { value: number }).value >>> 0;
@@ -219,7 +280,12 @@ export class Core {
     this.readBatch = batch('TAP_READ_OFFSETS', 'TAP_READ_LENGTHS');
     this.writeBatch = batch('TAP_WRITE_OFFSETS', 'TAP_WRITE_LENGTHS');
     const seeds = new DataView(options.random(16).buffer);
-    wasm.init(smallFrames, largeFrames, outBuffers, seeds.getBigUint64(0), seeds.getBigUint64(8));
+    wasm.init(smallFrames, largeFrames, outBuffers, windows, seeds.getBigUint64(0), seeds.getBigUint64(8));
+    this.#windowsFree = windows;
+    this.#codecs = constant('PORT_CODEC');
+    const result = constant('DEFLATE_RESULT');
+    this.codec = chooseCodec([...(options.pako === true ? [] : [() => this.#ownCodec(result)]), pakoCodec]);
+    wasm.useHostCodec(this.codec.name === 'wasm' ? 0 : 1);
   }
 
   /** Frames that entered a hub since the start. */
@@ -258,9 +324,16 @@ export class Core {
     return this.#openPort(hub, PORT_TAP, options);
   }
 
+  /** Windows that a new port can have. */
+  get windowsFree(): number {
+    return this.#windowsFree;
+  }
+
   /** Closes a port with its connections; what it still had to send is lost. */
   closePort(port: number): void {
     this.calls++;
+    this.#windowsFree += this.#windowsOf.get(port) ?? 0;
+    this.#windowsOf.delete(port);
     this.#wasm.closePort(port);
   }
 
@@ -467,6 +540,17 @@ export class Core {
     };
   }
 
+  /** What compression did for a port; zeros where there is none. */
+  compressionCounters(port: number): CompressionCounters {
+    const at = this.#ports + port * this.#portBytes + this.#codecs;
+    const counters = (way: number): CodecCounters => ({
+      bytes: Number(this.#data.getBigUint64(at + way * 16, true)),
+      compressedBytes: Number(this.#data.getBigUint64(at + way * 16 + 8, true)),
+      time: this.#data.getFloat64(at + 32 + way * 8, true),
+    });
+    return { sent: counters(0), received: counters(1) };
+  }
+
   /** SHA-0 of up to 64 KiB, `protocol/control-plane.md` §4.3. Bound, so that it can be handed on. */
   readonly sha0 = (input: Uint8Array): Uint8Array => {
     this.#toScratch('sha0', input);
@@ -508,11 +592,38 @@ export class Core {
       (options.noStormLimit === true ? 2 : 0) |
       (options.retires === true ? 4 : 0) |
       (options.offload === true ? 8 : 0) |
-      (options.offloadUdp === true ? 16 : 0);
+      (options.offloadUdp === true ? 16 : 0) |
+      (options.compress === true ? 32 : 0) |
+      (options.deflate === true ? 64 : 0) |
+      (options.windowed === true ? 128 : 0);
+    const windows = options.windows ?? 0;
+    if (windows > this.#windowsFree) {
+      throw new RangeError(`the core has ${this.#windowsFree} windows for compression left, and ${windows} are needed`);
+    }
     const frameMax = options.frameMax ?? 1600;
     const blockMax = options.blockMax ?? Math.max(3200, frameMax);
     const port = this.#wasm.openPort(hub, kind, flags, frameMax, blockMax, options.stationsMax ?? 0);
-    return this.#found(port, 'ports', 2048);
+    const found = this.#found(port, 'ports', 2048);
+    this.#windowsFree -= windows;
+    if (windows > 0) this.#windowsOf.set(found, windows);
+    return found;
+  }
+
+  #ownCodec(result: number): FrameCodec {
+    const view = (length: number): Uint8Array => this.#bytes.subarray(result, result + length);
+    return {
+      name: 'wasm',
+      deflate: (frame) => {
+        this.#toScratch('deflate', frame);
+        return view(this.#wasm.deflate(frame.length));
+      },
+      inflate: (block, limit) => {
+        if (limit > PAGE_BYTES) throw new RangeError(`core.inflate: limit: at most ${PAGE_BYTES}, got ${limit}`);
+        this.#toScratch('inflate', block, this.#scratchBytes);
+        const length = this.#wasm.inflate(block.length, limit);
+        return length < 0 ? INFLATE_CAUSES[-1 - length]! : view(length);
+      },
+    };
   }
 
   #found(number: number, what: string, limit: number): number {
@@ -521,14 +632,23 @@ export class Core {
     return number;
   }
 
-  #toScratch(call: string, input: Uint8Array): void {
-    if (input.length > PAGE_BYTES) {
-      throw new RangeError(`core.${call}: input: at most ${PAGE_BYTES} bytes, got ${input.length}`);
+  #toScratch(call: string, input: Uint8Array, limit = PAGE_BYTES): void {
+    if (input.length > limit) {
+      throw new RangeError(`core.${call}: input: at most ${limit} bytes, got ${input.length}`);
     }
     this.#bytes.set(input, this.#scratch);
   }
 }
 
-function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): CoreExports {
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as CoreExports;
+/** What the core imports from its host besides memory. */
+interface CoreImports {
+  clock(): number;
+  deflate(from: number, length: number, to: number): number;
+  inflate(from: number, length: number, to: number, limit: number): number;
+}
+
+const NO_HOST: CoreImports = { clock: () => 0, deflate: () => 0, inflate: () => -1 };
+
+function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory, imports: CoreImports): CoreExports {
+  return new WebAssembly.Instance(module, { env: { memory, ...imports } }).exports as CoreExports;
 }

@@ -49,7 +49,7 @@ export class Node {
   constructor(host: Host, sizes: CoreSizes, log: Log) {
     this.host = host;
     this.log = log;
-    this.core = new Core(host.coreBinary, { sizes, random: host.random });
+    this.core = new Core(host.coreBinary, { sizes, random: host.random, clock: host.clock.now });
     this.plane = new Plane(this.core, host.clock, host.scheduler);
     this.since = host.clock.utc();
     let due = this.now() + HOUSEKEEPING_MS;

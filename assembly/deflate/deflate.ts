@@ -1,6 +1,6 @@
 /** Deflating one frame, RFC 1950 and 1951: what goes out depends on the frame and, with a window, on what is in it. */
 
-import { HASH_TABLE, HASH_TABLE_BYTES } from '../memory';
+import { HASH_BITS, HASH_BITS_SMALL, HASH_SMALL_MAX, HASH_TABLE, HASH_TABLE_BYTES } from '../memory';
 import { adler32 } from './adler32';
 import { endBits, initBlocks, startBits, writeBlock, writeStored } from './block';
 import { initInflate } from './inflate';
@@ -37,7 +37,6 @@ export function zlibBound(length: u32): u32 {
 /** Writes the zlib stream of `length` bytes at `from` to `to` and returns its length: `zlibBound` at most. */
 export function deflateZlib(from: u32, length: u32, to: u32): u32 {
   store<u16>(to, ZLIB_HEADER);
-  let end: u32;
   if (position >= POSITION_MAX) {
     memory.fill(HASH_TABLE, 0, HASH_TABLE_BYTES);
     position = POSITION_FIRST;
@@ -45,17 +44,20 @@ export function deflateZlib(from: u32, length: u32, to: u32): u32 {
   const bias = from - position;
   position += length + 1;
   startBits(to + 2);
-  if (looksRandom(from, length) && !repeats(from, from + length, HASH_TABLE, bias)) writeStored(from, from + length, true);
-  else writeBlocks(from, from + length, from, HASH_TABLE, bias);
-  end = endBits();
-  store<u32>(end, bswap<u32>(adler32(from, length)));
-  return end + 4 - to;
+  const end = from + length;
+  const hashBits = length <= HASH_SMALL_MAX ? HASH_BITS_SMALL : HASH_BITS;
+  if (looksRandom(from, length) && !repeats(from, end, HASH_TABLE, hashBits, bias)) writeStored(from, end, true);
+  else writeBlocks(from, end, from, HASH_TABLE, hashBits, bias);
+  const trailer = endBits();
+  store<u32>(trailer, bswap<u32>(adler32(from, length)));
+  return trailer + 4 - to;
 }
 
-function writeBlocks(from: u32, end: u32, window: u32, table: u32, bias: u32): void {
+/** Writes all blocks; between `startBits` and `endBits`. Of the arguments: see `parse`. */
+export function writeBlocks(from: u32, end: u32, window: u32, table: u32, hashBits: u32, bias: u32): void {
   let at = from;
   do {
-    parse(at, end, window, table, bias);
+    parse(at, end, window, table, hashBits, bias);
     writeBlock(at, reached, reached == end);
     at = reached;
   } while (at < end);

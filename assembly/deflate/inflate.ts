@@ -319,7 +319,7 @@ function decodeBlock(window: u32, end: u32): i32 {
         entry = load<u32>(distances + (((entry >> 16) + (<u32>bits & ((1 << ((entry >> 8) & 15)) - 1))) << 2));
       }
       if (entry & INVALID) {
-        error = INFLATE_DISTANCE;
+        error = INFLATE_SYMBOL;
         break;
       }
     }

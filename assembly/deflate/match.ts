@@ -6,7 +6,7 @@
  * not enter what is inside a match.
  */
 
-import { DEFLATE_COUNTS, DEFLATE_TOKENS, HASH_BITS } from '../memory';
+import { DEFLATE_COUNTS, DEFLATE_TOKENS } from '../memory';
 import { clear } from './bytes';
 import { distanceExtra, DISTANCE_MAX, DISTANCE_SYMBOLS, END_OF_BLOCK, lengthBase, lengthExtra, LITLEN_SYMBOLS, MATCH_MAX, MATCH_MIN } from './format';
 
@@ -48,11 +48,12 @@ export function distanceSymbol(distance: u32): u32 {
 }
 
 /**
- * Parses the bytes from `at` to `end` until they end or the tokens are full. `table` holds, for a hash, the last position
- * that had it; a position is the address less `bias`. Matches reach back to `window`: what is entered from before it,
+ * Parses the bytes from `at` to `end` until they end or the tokens are full. `table` holds, for a hash of `hashBits` bits,
+ * the last position that had it; a position is the address less `bias`. Matches reach back to `window`: what is entered from before it,
  * for another frame, has positions that lie too far back, so that the table never has to be cleared.
  */
-export function parse(at: u32, end: u32, window: u32, table: u32, bias: u32): void {
+export function parse(at: u32, end: u32, window: u32, table: u32, hashBits: u32, bias: u32): void {
+  const shift = 32 - hashBits;
   clear(DEFLATE_COUNTS, (LITLEN_SYMBOLS + DISTANCE_SYMBOLS) * 4);
   store<u32>(LITLEN_COUNTS + END_OF_BLOCK * 4, 1);
   let token: u32 = DEFLATE_TOKENS;
@@ -65,12 +66,12 @@ export function parse(at: u32, end: u32, window: u32, table: u32, bias: u32): vo
     const stop = min(last, at + ((full - token) >> 2));
     do {
       const word = load<u32>(at);
-      const place = table + hash(word);
+      const place = table + hash(word, shift);
       const position = at - bias;
       const distance = position - load<u32>(place);
       store<u32>(place, position);
-      // One branch where two could not be foreseen.
-      const inside = distance <= min(at - window, DISTANCE_MAX);
+      // One branch where two could not be foreseen. `repeats` has entered positions that are still to come, and this one.
+      const inside = distance - 1 < min(at - window, DISTANCE_MAX);
       if (!(<u32>inside & <u32>(load<u32>(inside ? at - distance : at) == word))) {
         store<u32>(token, word & 0xff);
         token += 4;
@@ -89,11 +90,11 @@ export function parse(at: u32, end: u32, window: u32, table: u32, bias: u32): vo
       const behind = at + length;
       if (behind < last) {
         // Not every position inside: a loop over them would cost more time than it saves bytes.
-        store<u32>(table + hash(load<u32>(at + 1)), position + 1);
-        store<u32>(table + hash(load<u32>(at + 2)), position + 2);
-        store<u32>(table + hash(load<u32>(at + 3)), position + 3);
-        store<u32>(table + hash(load<u32>(behind - 2)), behind - 2 - bias);
-        store<u32>(table + hash(load<u32>(behind - 1)), behind - 1 - bias);
+        store<u32>(table + hash(load<u32>(at + 1), shift), position + 1);
+        store<u32>(table + hash(load<u32>(at + 2), shift), position + 2);
+        store<u32>(table + hash(load<u32>(at + 3), shift), position + 3);
+        store<u32>(table + hash(load<u32>(behind - 2), shift), behind - 2 - bias);
+        store<u32>(table + hash(load<u32>(behind - 1), shift), behind - 1 - bias);
       }
       at = behind;
     } while (at < stop);
@@ -109,16 +110,17 @@ export function parse(at: u32, end: u32, window: u32, table: u32, bias: u32): vo
   extraBits = extra;
 }
 
-/** Whether a pass over every sixteenth position finds a repetition of four bytes; what it enters is of use to nobody. */
-export function repeats(at: u32, end: u32, table: u32, bias: u32): bool {
+/** Whether a pass over every sixteenth position finds a repetition of four bytes. */
+export function repeats(at: u32, end: u32, table: u32, hashBits: u32, bias: u32): bool {
+  const shift = 32 - hashBits;
   const from = at;
   const last = end - at > 4 ? end - 4 : at;
   for (; at < last; at += 16) {
     const word = load<u32>(at);
-    const place = table + hash(word);
+    const place = table + hash(word, shift);
     const distance = at - bias - load<u32>(place);
     store<u32>(place, at - bias);
-    if (distance <= at - from && distance <= DISTANCE_MAX && load<u32>(at - distance) == word) return true;
+    if (distance <= min(at - from, DISTANCE_MAX) && load<u32>(at - distance) == word) return true;
   }
   return false;
 }
@@ -131,8 +133,8 @@ function count(counts: u32, symbol: u32): void {
 
 /** Fibonacci hashing (Knuth, TAOCP 6.4): the place in a table of u32. */
 @inline
-function hash(word: u32): u32 {
-  return ((word * 0x9e37_79b1) >> (32 - HASH_BITS)) << 2;
+function hash(word: u32, shift: u32): u32 {
+  return ((word * 0x9e37_79b1) >> shift) << 2;
 }
 
 /** How many of at most `most` bytes are the same; the first four are. */

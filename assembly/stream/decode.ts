@@ -1,11 +1,14 @@
 /** The receiver of the block stream, `protocol/data-plane.md` §1.3 and §1.4. */
 
+import { clock } from '../codec';
 import { connectionAt } from '../connection';
 import { DROP_LONG, DROP_MEMORY, DROP_SHORT } from '../counters';
-import { BLOCK_UNFINISHED, FRAME_MIN, KEEP_ALIVE_MARK, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE } from '../memory';
-import { frameOf, Slot, takeSlot } from '../pool';
-import { countDrop, portAt, PORT_OFFLOAD, PORT_RETIRES } from '../port';
+import { INFLATE_SLACK } from '../deflate/inflate';
+import { BLOCK_DEFLATED, BLOCK_UNFINISHED, FRAME_MIN, KEEP_ALIVE_MARK, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE } from '../memory';
+import { frameOf, releaseSlot, Slot, takeSlot } from '../pool';
+import { codecOf, countDrop, portAt, PORT_COMPRESS, PORT_DEFLATE, PORT_OFFLOAD, PORT_RETIRES } from '../port';
 import { forward } from '../switch/forward';
+import { takeDeflated } from './compression';
 
 export const STREAM_OK: u32 = 0;
 /** A block is longer than the session allows: the connection is to be closed. */
@@ -14,6 +17,9 @@ export const STREAM_BLOCK_TOO_LONG: u32 = 1;
 export const STREAM_KEEP_ALIVE_TOO_LONG: u32 = 2;
 /** A frame is said to stand for frames of more than 64 KiB: the connection is to be closed. */
 export const STREAM_SEGMENT_TOO_LONG: u32 = 4;
+
+/** A deflated block does not fit what came before it, or no memory was left for it: the connection is to be closed. */
+export const STREAM_DEFLATE: u32 = 5;
 
 /** The peer has sent its last on this connection, which is in order. */
 export const STREAM_RETIRED: u32 = 3;
@@ -30,10 +36,29 @@ const BROKEN: u32 = 5;
 
 /** Feeds the bytes from `at` to `end` to a connection; the frames in them are forwarded. */
 export function decode(id: u32, at: u32, end: u32, now: f64): u32 {
+  const port = connectionAt(id).port;
+  if (!(portAt(port).flags & PORT_COMPRESS)) return decodeBytes(id, at, end, now);
+  const started = clock();
+  const result = decodeBytes(id, at, end, now);
+  codecOf(port).receiveTime += clock() - started;
+  return result;
+}
+
+function decodeBytes(id: u32, at: u32, end: u32, now: f64): u32 {
   const c = connectionAt(id);
   c.receivedBytes += end - at;
   while (at < end) {
     const state = c.state;
+    if (state == BODY && c.deflated) {
+      const bytes = min(c.missing, end - at);
+      const result = takePart(id, at, bytes, now);
+      if (result != STREAM_OK) {
+        c.state = BROKEN;
+        return result;
+      }
+      at += bytes;
+      continue;
+    }
     if (state == BODY || state == KEEP_ALIVE_BODY) {
       const bytes = min(c.missing, end - at);
       if (c.slot != 0) {
@@ -103,21 +128,26 @@ function onNumber(id: u32, number: u32, now: f64): u32 {
   const port = portAt(c.port);
   if (c.state == SEGMENT) {
     if (number > 0xffff) return STREAM_SEGMENT_TOO_LONG;
+    c.segment = number;
     startBlock(id, c.size, now);
-    if (c.slot != 0) {
-      changetype<Slot>(c.slot).unfinished = 1;
-      changetype<Slot>(c.slot).segment = <u16>number;
-    }
     return STREAM_OK;
   }
+  c.unfinished = 0;
   if (number & BLOCK_UNFINISHED && port.flags & PORT_OFFLOAD) {
     number &= ~BLOCK_UNFINISHED;
-    if (number > port.blockMax) return STREAM_BLOCK_TOO_LONG;
+    c.unfinished = 1;
+  }
+  c.deflated = port.flags & PORT_COMPRESS && !(port.flags & PORT_DEFLATE) ? 1 : 0;
+  if (number & BLOCK_DEFLATED && port.flags & PORT_DEFLATE) {
+    number &= ~BLOCK_DEFLATED;
+    c.deflated = 1;
+  }
+  if (number > port.blockMax) return STREAM_BLOCK_TOO_LONG;
+  if (c.unfinished) {
     c.size = number;
     c.state = SEGMENT;
     return STREAM_OK;
   }
-  if (number > port.blockMax) return STREAM_BLOCK_TOO_LONG;
   startBlock(id, number, now);
   return STREAM_OK;
 }
@@ -134,15 +164,47 @@ function startBlock(id: u32, number: u32, now: f64): void {
   }
   c.state = BODY;
   c.missing = number;
+  // How long the frame is, and where it is put together, is not known yet.
+  if (c.deflated) return;
   if (number < FRAME_MIN) {
     countDrop(c.port, DROP_SHORT);
   } else if (number > port.frameMax) {
     countDrop(c.port, DROP_LONG);
   } else {
     c.slot = takeSlot(number);
-    if (c.slot != 0) changetype<Slot>(c.slot).length = number;
-    else countDrop(c.port, DROP_MEMORY);
+    if (c.slot == 0) return countDrop(c.port, DROP_MEMORY);
+    const s = changetype<Slot>(c.slot);
+    s.length = number;
+    s.unfinished = <u8>c.unfinished;
+    s.segment = c.unfinished ? <u16>c.segment : 0;
   }
+}
+
+/** The next `bytes` of a deflated block. One that is there as a whole, the usual case, is inflated where it lies. */
+function takePart(id: u32, at: u32, bytes: u32, now: f64): u32 {
+  const c = connectionAt(id);
+  const whole = c.slot == 0 && bytes == c.missing;
+  if (!whole) {
+    if (c.slot == 0) {
+      c.slot = takeSlot(c.missing + INFLATE_SLACK);
+      // Without it the window would have a gap; and a session that never gets memory is no session.
+      if (c.slot == 0) return STREAM_DEFLATE;
+      changetype<Slot>(c.slot).length = c.missing;
+    }
+    memory.copy(frameOf(c.slot) + changetype<Slot>(c.slot).length - c.missing, at, bytes);
+    c.missing -= bytes;
+    if (c.missing != 0) return STREAM_OK;
+  }
+  const slot = c.slot;
+  c.slot = 0;
+  c.missing = 4;
+  c.received = now;
+  endBlock(id);
+  const taken = whole
+    ? takeDeflated(c, at, bytes, now)
+    : takeDeflated(c, frameOf(slot), changetype<Slot>(slot).length, now);
+  if (slot != 0) releaseSlot(slot);
+  return taken ? STREAM_OK : STREAM_DEFLATE;
 }
 
 @inline

@@ -1,11 +1,16 @@
 /** The sender of the block stream, `protocol/data-plane.md` §1.2: batches and keep-alives in an out buffer. */
 
+import { clock } from '../codec';
 import { Connection } from '../connection';
-import { BLOCK_UNFINISHED, KEEP_ALIVE_MARK, OUT_BUFFER_BYTES } from '../memory';
+import { BLOCK_DEFLATED, BLOCK_UNFINISHED, KEEP_ALIVE_MARK, OUT_BUFFER_BYTES } from '../memory';
 import { frameOf, Node, releaseSlot, Slot } from '../pool';
-import { portAt } from '../port';
+import { codecOf, portAt, PORT_COMPRESS, PORT_DEFLATE } from '../port';
 import { dequeue } from '../queue/queue';
 import { random32 } from '../random';
+import { compressedRoom, writeSmaller, writeZlib } from './compression';
+
+/** Frames of one batch of a session that compresses: some two milliseconds' work. */
+const BATCH_BYTES: u32 = 0x4_0000;
 
 /** Appends the keep-alive that is due. */
 export function encodeKeepAlive(c: Connection): void {
@@ -18,30 +23,51 @@ export function encodeKeepAlive(c: Connection): void {
   c.outLength += 8 + size;
 }
 
-/** Appends one batch with as many frames of the queue as there is room for; nothing when there is none. */
+/**
+ * Appends one batch with as many frames of the queue as there is room for; nothing when there is none. A session that
+ * compresses gets no more than BATCH_BYTES of frames, so that a turn does not take longer for it than for others.
+ */
 export function encodeBatch(c: Connection, id: u32, priority: bool): void {
   const port = portAt(id);
+  const compresses = (port.flags & PORT_COMPRESS) != 0;
+  const started = compresses ? clock() : 0;
   const start = c.out + c.outLength;
   const end = c.out + OUT_BUFFER_BYTES;
   let at = start + 4;
   let frames: u32 = 0;
+  let bytes: u32 = 0;
   while (true) {
     const node = priority ? port.head1 : port.head0;
     if (node == 0) break;
     const s = changetype<Slot>(changetype<Node>(node).slot);
     const length = s.length;
     const head: u32 = s.unfinished ? 8 : 4;
-    if (at + head + length > end) break;
+    const room = compresses ? compressedRoom(length) : length;
+    if (at + head + room > end || (compresses && bytes >= BATCH_BYTES)) break;
     const slot = dequeue(id, priority);
-    store<u32>(at, bswap<u32>(s.unfinished ? length | BLOCK_UNFINISHED : length));
-    if (s.unfinished) store<u32>(at, bswap<u32>(<u32>s.segment), 4);
     at += head;
-    memory.copy(at, frameOf(slot), length);
+    let size = length;
+    if (!compresses) memory.copy(at, frameOf(slot), length);
+    else size = writeCompressed(c, id, slot, at);
+    store<u32>(at - head, bswap<u32>(s.unfinished ? size | BLOCK_UNFINISHED : size));
+    if (s.unfinished) store<u32>(at - 4, bswap<u32>(<u32>s.segment));
     releaseSlot(slot);
-    at += length;
+    at += size & ~BLOCK_DEFLATED;
+    bytes += length;
     frames++;
   }
+  if (compresses) codecOf(id).sendTime += clock() - started;
   if (frames == 0) return;
   store<u32>(start, bswap<u32>(frames));
   c.outLength = at - c.out;
+}
+
+/** Writes the body of the block, and returns the word that goes in front of it. */
+function writeCompressed(c: Connection, id: u32, slot: u32, at: u32): u32 {
+  if (!(portAt(id).flags & PORT_DEFLATE)) return writeZlib(id, slot, at);
+  const deflated = writeSmaller(c, id, slot, at);
+  if (deflated != 0) return deflated | BLOCK_DEFLATED;
+  const length = changetype<Slot>(slot).length;
+  memory.copy(at, frameOf(slot), length);
+  return length;
 }

@@ -1,6 +1,7 @@
 /** `etherloom connect`. */
 
 import type { ClientEnd, ClientOptions, RunningClient } from '../../engine/client/options.ts';
+import { COMPRESSION_WARNING } from '../../engine/codec/warning.ts';
 import { formatServer, type ServerAddress } from '../../engine/config/server-address.ts';
 import { CLIENT_DEFAULTS } from '../../engine/config/session-rules.ts';
 import { describeError } from '../../engine/login/errors.ts';
@@ -54,6 +55,8 @@ export async function runConnect(
       );
     }
 
+    if (settings.compress) warn(COMPRESSION_WARNING);
+
     const engine = await environment.load();
     const options: ClientOptions = {
       ...address,
@@ -77,6 +80,7 @@ export async function runConnect(
       connectionLifetimeMs: settings.connectionLifetime * 1000,
       halfDuplex: settings.halfDuplex,
       encrypt: settings.encrypt,
+      compress: settings.compress,
       proxy,
       reconnectMs: settings.reconnectInterval * 1000,
       reconnectAttempts: settings.reconnectAttempts ?? CLIENT_DEFAULTS.reconnectAttempts,

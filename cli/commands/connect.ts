@@ -42,6 +42,7 @@ export interface ConnectFlags {
   readonly connectionLifetime?: number;
   readonly halfDuplex?: boolean;
   readonly encrypt?: boolean;
+  readonly compress?: boolean;
   readonly reconnectInterval?: number;
   readonly reconnectAttempts?: number;
   /** False with `--no-proxy`. */
@@ -136,6 +137,10 @@ export function defineConnect(program: Command, context: Context): void {
     .addOption(new Option('--encrypt').hideHelp())
     .option('--no-encrypt', 'encrypt the login only: the frames can be read and changed on the way; warns')
     .option(
+      '--compress',
+      'compress the frames; whoever can send some to be compressed may learn what others hold; warns',
+    )
+    .option(
       '--reconnect-interval <seconds>',
       'time before a lost session is set up again, from 5 (default: 15)',
       byRule(reconnectInterval),
@@ -154,7 +159,7 @@ export function defineConnect(program: Command, context: Context): void {
       const { runConnect } = await import('./connect-run.ts');
       await runConnect(server, flags, context);
     });
-  for (const name of ['no-bridge', 'no-half-duplex', 'no-plain-password', 'no-proxy']) {
+  for (const name of ['no-bridge', 'no-half-duplex', 'no-compress', 'no-plain-password', 'no-proxy']) {
     command.addOption(new Option(`--${name}`).hideHelp());
   }
   addLogOptions(refusePasswordOption(command));
@@ -186,6 +191,7 @@ const PROFILE = `The profile, in which everything may be left to the options:
   connectionLifetime: off               # seconds, from 1, or off
   halfDuplex: false
   encrypt: true
+  compress: false
   reconnect: { interval: 15, attempts: unlimited }            # seconds, from 5; from 0, or unlimited
   proxy: { url: socks5://10.0.0.1:1080, credentialsFile: proxy.cred }
   log: { level: info, format: text }

@@ -1,7 +1,8 @@
+import type { CodecCounters } from '../core.ts';
 import type { Node, TapPort } from '../node.ts';
 import { RELEASE } from '../product.ts';
 import type { Session } from '../session/session.ts';
-import type { ConnectionStatus, CoreStatus, NodeStatus, PortStatus } from './status.ts';
+import type { CodecStatus, CompressionStatus, ConnectionStatus, CoreStatus, NodeStatus, PortStatus } from './status.ts';
 
 /** The parts of a status that a server and a client have in common. */
 
@@ -27,7 +28,13 @@ export function tapSnapshot(node: Node, entry: TapPort): PortStatus {
 export function sessionSnapshot(
   node: Node,
   session: Session,
-  about: { readonly name: string; readonly user: string; readonly since: number; readonly encrypted: boolean },
+  about: {
+    readonly name: string;
+    readonly user: string;
+    readonly since: number;
+    readonly encrypted: boolean;
+    readonly compressed: boolean;
+  },
 ): PortStatus {
   const connections = session.tunnels.map((tunnel): ConnectionStatus => {
     const { remote, security } = tunnel.channel;
@@ -54,6 +61,7 @@ export function sessionSnapshot(
     ...(peer === undefined ? {} : { peer }),
     connections,
     since: new Date(about.since).toISOString(),
+    ...(about.compressed ? { compression: compressionSnapshot(node, session.port) } : {}),
     ...portSnapshot(node, session.port),
   };
 }
@@ -70,10 +78,21 @@ function portSnapshot(node: Node, port: number): Pick<PortStatus, 'queuedBytes' 
   };
 }
 
+function compressionSnapshot(node: Node, port: number): CompressionStatus {
+  const { sent, received } = node.core.compressionCounters(port);
+  return { sent: codecSnapshot(sent), received: codecSnapshot(received) };
+}
+
+function codecSnapshot({ bytes, compressedBytes, time }: CodecCounters): CodecStatus {
+  const saved = bytes === 0 ? 0 : Math.max(0, 1 - compressedBytes / bytes);
+  return { bytes, compressedBytes, savedPercent: Math.round(saved * 1000) / 10, ms: Math.round(time) };
+}
+
 function coreSnapshot(node: Node): CoreStatus {
   const { core } = node;
   return {
     build: core.build,
+    codec: core.codec.name,
     calls: core.calls,
     frames: core.frames,
     buffersUsed: core.buffersTotal - core.buffersFree,

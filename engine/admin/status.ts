@@ -18,6 +18,8 @@ export interface NodeStatus {
 export interface CoreStatus {
   /** Which build of the core runs. */
   readonly build: 'simd' | 'scalar';
+  /** What compresses single frames: the core, or a replacement in JavaScript where the core's did not work. */
+  readonly codec: 'wasm' | 'pako';
   /** Calls from JavaScript into WebAssembly, and frames that entered the core, since the start. */
   readonly calls: number;
   readonly frames: number;
@@ -49,8 +51,26 @@ export interface PortStatus {
   readonly received: TrafficStatus;
   /** From the hub out of the port. */
   readonly sent: TrafficStatus;
+  /** Sessions that compress only. */
+  readonly compression?: CompressionStatus;
   /** Frames dropped, by cause; causes that never happened are left out. */
   readonly drops: Readonly<Record<string, number>>;
+}
+
+/** What compression did; the time is that of this process. */
+export interface CompressionStatus {
+  readonly sent: CodecStatus;
+  readonly received: CodecStatus;
+}
+
+export interface CodecStatus {
+  /** Bytes of the frames, and what they were in the tunnel. */
+  readonly bytes: number;
+  readonly compressedBytes: number;
+  /** 0 to 100, with one decimal; 0 also where frames have grown. */
+  readonly savedPercent: number;
+  /** Milliseconds spent on it. */
+  readonly ms: number;
 }
 
 export interface TrafficStatus {

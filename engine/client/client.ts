@@ -43,7 +43,7 @@ class Client implements RunningClient {
     this.#options = options;
     this.#log = log;
     this.#hub = this.#node.core.openPatch();
-    const template = new LoginTemplate(options, host.runtime, host.random, this.#node.core.sha0);
+    const template = new LoginTemplate(options, host.runtime, host.random, this.#node.core);
     const login = template.make();
     try {
       checkLogin(login, PRODUCT);
@@ -118,6 +118,7 @@ class Client implements RunningClient {
                 user,
                 since: membership.since,
                 encrypted: membership.welcome.useEncrypt,
+                compressed: membership.welcome.useCompress,
               }),
             ],
       taps: this.#tap === undefined ? [] : [tapSnapshot(this.#node, this.#tap)],

@@ -1,6 +1,7 @@
+import type { Core } from '../core.ts';
 import type { Random, Runtime } from '../host.ts';
 import type { ClientCredential, ClientLogin } from '../login/client-login.ts';
-import { OWN_EXTENSIONS } from '../login/own-extensions.ts';
+import { ownExtensions } from '../login/own-extensions.ts';
 import { hashedPassword, type Sha0 } from '../login/password.ts';
 import type { ClientOptions } from './options.ts';
 
@@ -10,17 +11,19 @@ export class LoginTemplate {
   readonly #runtime: Runtime;
   readonly #credential: ClientCredential;
   readonly #uniqueId: Uint8Array;
+  readonly #core: Pick<Core, 'windowsFree'>;
 
   /** Takes over the password: a hashed one is wiped at once, a plain one is kept for the next login. */
-  constructor(options: ClientOptions, runtime: Runtime, random: Random, sha0: Sha0) {
+  constructor(options: ClientOptions, runtime: Runtime, random: Random, core: Pick<Core, 'sha0' | 'windowsFree'>) {
+    this.#core = core;
     this.#options = options;
     this.#runtime = runtime;
     this.#uniqueId = random(20);
-    this.#credential = keep(options, sha0);
+    this.#credential = keep(options, core.sha0);
   }
 
   make(): ClientLogin {
-    const { hub, user, host, qos, bridge, connections, halfDuplex, encrypt } = this.#options;
+    const { hub, user, host, qos, bridge, connections, halfDuplex, encrypt, compress } = this.#options;
     const credential = this.#credential;
     return {
       kind: 'login',
@@ -30,7 +33,7 @@ export class LoginTemplate {
       wishes: {
         maxConnection: connections,
         useEncrypt: encrypt,
-        useCompress: false,
+        useCompress: compress,
         halfConnection: halfDuplex,
         qos,
         bridgeMode: bridge,
@@ -45,7 +48,7 @@ export class LoginTemplate {
         uniqueId: this.#uniqueId.slice(0, 16),
         serverHostName: host,
       },
-      extensions: OWN_EXTENSIONS,
+      extensions: ownExtensions({ compress, connections, windowsFree: this.#core.windowsFree }),
     };
   }
 }

@@ -31,6 +31,8 @@ export interface ClientOptions {
   readonly halfDuplex: boolean;
   /** False: only the login is encrypted, the frames travel bare. */
   readonly encrypt: boolean;
+  /** Ask for compressed frames; see COMPRESSION_WARNING. */
+  readonly compress: boolean;
   /** The way to the server; absent: direct. */
   readonly proxy?: ProxyOptions;
   /** Milliseconds between the end of an attempt or a session and the next attempt, at least 5000. */
@@ -57,6 +59,7 @@ export type ClientEvent =
       readonly server: string;
       readonly cipher: string;
       readonly protocol: string;
+      readonly compressed: boolean;
       /** What the server wants its user to read, or empty. */
       readonly message: string;
     }

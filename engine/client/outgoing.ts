@@ -24,6 +24,8 @@ export interface OutgoingOptions {
   };
   /** The connection leaves TLS behind its login. */
   readonly bare: boolean;
+  /** Compression was asked for. */
+  readonly compress: boolean;
   readonly purpose: () => ClientPreambleOptions['purpose'];
   readonly trust: (security: ChannelSecurity) => Promise<string | undefined>;
   /** The server let us in: what of a session's tunnel this connection is now. */
@@ -139,7 +141,7 @@ export class Outgoing implements ChannelHandler {
       case 'welcome':
       case 'attached': {
         if (this.#over) return;
-        const misfit = outcome.kind === 'welcome' ? misfitOf(outcome.welcome, this.options.bare) : undefined;
+        const misfit = outcome.kind === 'welcome' ? misfitOf(outcome.welcome, this.options) : undefined;
         if (misfit !== undefined) return this.#fail({ kind: 'refused', message: misfit, code: 0, permanent: true });
         if (this.options.bare && (outcome.kind === 'attached' || !outcome.welcome.useEncrypt)) this.#channel.leaveTls();
         this.#tunnel = this.options.admitted(this.#channel, outcome);
@@ -172,8 +174,8 @@ export class Outgoing implements ChannelHandler {
 }
 
 /** What a server may not decide for us: a session that we would not understand, or that is less than what was wanted. */
-function misfitOf(welcome: Welcome, bare: boolean): string | undefined {
+function misfitOf(welcome: Welcome, { bare, compress }: OutgoingOptions): string | undefined {
   if (!welcome.useEncrypt && !bare) return 'The server wants to send frames unencrypted, which was not asked for.';
-  if (welcome.useCompress) return 'The server wants to compress frames, which is not supported.';
+  if (welcome.useCompress && !compress) return 'The server wants to compress frames, which was not asked for.';
   return undefined;
 }

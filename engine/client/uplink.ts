@@ -132,11 +132,12 @@ export class Uplink implements Timed {
   }
 
   #dial(how: Pick<Outgoing['options'], 'purpose' | 'trust' | 'admitted' | 'failed'>): void {
-    const { host, port, ca, proxy, encrypt } = this.#options;
+    const { host, port, ca, proxy, encrypt, compress } = this.#options;
     const outgoing = new Outgoing({
       node: this.#node,
       target: { host, port, ca, proxy },
       bare: !encrypt,
+      compress,
       purpose: how.purpose,
       trust: how.trust,
       admitted: (channel, outcome) => {
@@ -161,7 +162,10 @@ export class Uplink implements Timed {
       core,
       plane,
       random: host.random,
-      port: core.openSession(this.#hub, { qos: welcome.qos, ...portAbilities(welcome.extensions) }),
+      port: core.openSession(this.#hub, {
+        qos: welcome.qos,
+        ...portAbilities(welcome.extensions, welcome.useCompress, this.#options.connections),
+      }),
       timeoutMs: welcome.timeoutMs,
       side: 'client',
       retires,
@@ -197,6 +201,7 @@ export class Uplink implements Timed {
       server: hello.server,
       cipher: welcome.useEncrypt ? cipher : 'none',
       protocol,
+      compressed: welcome.useCompress,
       message: welcome.message,
     });
     return tunnel;

@@ -41,6 +41,7 @@ export const profileSchema = section({
   connectionLifetime: value(connectionLifetime).optional(),
   halfDuplex: value(yesOrNo).optional(),
   encrypt: value(yesOrNo).optional(),
+  compress: value(yesOrNo).optional(),
   reconnect: section({
     interval: value(reconnectInterval).optional(),
     attempts: value(reconnectAttempts).optional(),

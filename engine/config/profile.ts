@@ -34,6 +34,7 @@ export interface ConnectProfile {
   readonly connectionLifetime?: number;
   readonly halfDuplex?: boolean;
   readonly encrypt?: boolean;
+  readonly compress?: boolean;
   /** Infinity: unlimited. */
   readonly reconnect: { readonly interval?: number; readonly attempts?: number };
   readonly proxy?: { readonly url: ProxyPlace; readonly credentialsFile?: string };

@@ -1,4 +1,4 @@
-import type { Core } from '../core.ts';
+import type { Core, PortOptions } from '../core.ts';
 import type { Random } from '../host.ts';
 import { type Hub, hubKey } from '../hub/hub.ts';
 import type { AdditionalRequest, Direction } from '../login/additional.ts';
@@ -14,7 +14,7 @@ import {
   ERROR_UNKNOWN_SESSION,
 } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
-import { agreedExtensions } from '../login/own-extensions.ts';
+import { agreedExtensions, portAbilities } from '../login/own-extensions.ts';
 import { equalBytes } from '../login/password.ts';
 import { DEFAULT_POLICY } from '../login/policy.ts';
 import { sessionKeys } from '../login/welcome.ts';
@@ -41,6 +41,11 @@ const SESSIONS_MAX = 1920;
 const CONNECTIONS_MAX = 4096 - SESSIONS_MAX;
 /** Stations behind a session that is not a bridge, policy NoBridge: `protocol/data-plane.md` §6.5. */
 const STATIONS_OF_A_CLIENT = 3;
+
+/** The port of a session that was granted. */
+export function sessionPort({ extensions, maxConnection, qos, token, useCompress }: Grant<Admission>): PortOptions {
+  return { qos, stationsMax: token.stationsMax, ...portAbilities(extensions, useCompress, maxConnection) };
+}
 
 export interface AuthorityOptions {
   readonly core: Core;
@@ -94,12 +99,15 @@ export class HubAuthority implements Authority<Admission, Attachment> {
   }
 
   /**
-   * Whether there is room for a new session, or for another connection of `member`. To be asked again when the answer
-   * to a login has left: any number of others may have been answered before it.
+   * Whether there is room for a new session, with what was granted to it, or for another connection of `member`. To be
+   * asked again when the answer to a login has left: any number of others may have been answered before it.
    */
-  hasRoom(member: ServerSession | undefined): boolean {
-    const { sessions, connections, taps } = this.#options;
-    if (member === undefined) return sessions.size < Math.min(SESSIONS_MAX, PORTS_MAX - taps);
+  hasRoom(member: ServerSession | undefined, grant?: Grant<Admission>): boolean {
+    const { core, sessions, connections, taps } = this.#options;
+    if (member === undefined) {
+      const windows = grant === undefined ? 0 : (sessionPort(grant).windows ?? 0);
+      return sessions.size < Math.min(SESSIONS_MAX, PORTS_MAX - taps) && windows <= core.windowsFree;
+    }
     // One above the number is admitted (§6): the replacement of a connection that is about to be closed.
     return member.session.tunnels.length <= member.maxConnections && connections() < CONNECTIONS_MAX;
   }
@@ -109,17 +117,17 @@ export class HubAuthority implements Authority<Admission, Attachment> {
   }
 
   #grant(request: LoginRequest, hub: Hub): Grant<Admission> {
-    const { random, timeoutMs, maxConnections } = this.#options;
+    const { core, random, timeoutMs, maxConnections } = this.#options;
+    const maxConnection = grantedConnections(request, maxConnections);
     const user = request.userName.trim();
     this.#connections++;
     return {
       ...sessionKeys(random),
       sessionName: hub.nextSessionName(user),
       connectionName: `CID-${this.#connections}`,
-      maxConnection: grantedConnections(request, maxConnections),
+      maxConnection,
       useEncrypt: request.useEncrypt,
-      // Not offered: it is the server's to refuse (§5).
-      useCompress: false,
+      useCompress: request.useCompress,
       halfConnection: request.halfConnection,
       qos: request.qos,
       timeoutMs,
@@ -131,7 +139,11 @@ export class HubAuthority implements Authority<Admission, Attachment> {
         TimeOut: Math.floor(timeoutMs / 1000),
         NoBridge: !request.bridgeMode,
       },
-      extensions: agreedExtensions(request.extensions),
+      extensions: agreedExtensions(request.extensions, {
+        compress: request.useCompress,
+        connections: maxConnection,
+        windowsFree: core.windowsFree,
+      }),
       token: { hub, user, stationsMax: request.bridgeMode ? 0 : STATIONS_OF_A_CLIENT },
     };
   }

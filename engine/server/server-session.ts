@@ -16,6 +16,7 @@ export interface ServerSession {
   readonly halfDuplex: boolean;
   /** False: every connection leaves TLS behind its login (`protocol/control-plane.md` §8.4). */
   readonly encrypted: boolean;
+  readonly compressed: boolean;
   /** Milliseconds since 1970. */
   readonly since: number;
 }

@@ -1,15 +1,16 @@
 import { nodeSnapshot, sessionSnapshot, tapSnapshot } from '../admin/snapshot.ts';
 import type { HubStatus, NodeStatus } from '../admin/status.ts';
+import { COMPRESSION_WARNING } from '../codec/warning.ts';
 import { SERVER_SIZES } from '../core.ts';
 import type { Channel, Host, Listener, Log } from '../host.ts';
 import { Hub, hubKey } from '../hub/hub.ts';
 import type { Peer } from '../login/authority.ts';
 import { describeError } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
-import { EXTENSION_RETIRE, portAbilities } from '../login/own-extensions.ts';
+import { EXTENSION_RETIRE } from '../login/own-extensions.ts';
 import { Node } from '../node.ts';
 import { Session, type Tunnel } from '../session/session.ts';
-import { HubAuthority } from './authority.ts';
+import { HubAuthority, sessionPort } from './authority.ts';
 import { type Accepted, Incoming } from './incoming.ts';
 import type { RunningServer, ServerOptions } from './options.ts';
 import type { ServerSession } from './server-session.ts';
@@ -142,7 +143,8 @@ class Server implements RunningServer {
     const joined = outcome.kind === 'attach' ? outcome.token.member : undefined;
     // While the answer was on its way the session may have ended, or others may have taken the room that was left.
     if (joined?.session.over === true) return undefined;
-    if (!this.#authority.hasRoom(joined)) {
+    const grant = outcome.kind === 'login' ? outcome.grant : undefined;
+    if (!this.#authority.hasRoom(joined, grant)) {
       const { address, port } = channel.remote;
       this.#log('warn', 'a login was granted, and then there was no room for it', { peer: `${address}:${port}` });
       return undefined;
@@ -156,13 +158,13 @@ class Server implements RunningServer {
   #openSession(channel: Channel, outcome: Extract<Accepted, { kind: 'login' }>): ServerSession {
     const { core, plane, host } = this.#node;
     const { grant } = outcome;
-    const { hub, user, stationsMax } = grant.token;
+    const { hub, user } = grant.token;
     const retires = grant.extensions.has(EXTENSION_RETIRE);
     const session = new Session({
       core,
       plane,
       random: host.random,
-      port: core.openSession(hub.number, { qos: grant.qos, stationsMax, ...portAbilities(grant.extensions) }),
+      port: core.openSession(hub.number, sessionPort(grant)),
       timeoutMs: grant.timeoutMs,
       side: 'server',
       retires,
@@ -179,6 +181,7 @@ class Server implements RunningServer {
       maxConnections: grant.maxConnection,
       halfDuplex: grant.halfConnection,
       encrypted: grant.useEncrypt,
+      compressed: grant.useCompress,
       since: host.clock.utc(),
     };
     this.#sessions.add(member);
@@ -192,7 +195,11 @@ class Server implements RunningServer {
       client: outcome.request.displayName,
       protocol: security?.protocol,
       cipher: grant.useEncrypt ? security?.cipher : 'none',
+      compressed: grant.useCompress,
     });
+    if (grant.useCompress) {
+      this.#log('warn', COMPRESSION_WARNING, { session: member.name });
+    }
     return member;
   }
 

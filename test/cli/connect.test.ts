@@ -171,6 +171,7 @@ describe('what it prints', () => {
       kind: 'established',
       session: 'SID-ALICE-1',
       server: 'SoftEther',
+      compressed: false,
       cipher: 'TLS_AES_256_GCM_SHA384',
       protocol: 'TLSv1.3',
       message: 'hello\r\n\u001b[2Jthere\n',

@@ -180,7 +180,7 @@ export function sampleStatus(role: 'server' | 'client'): NodeStatus {
     pid: process.pid,
     since,
     listeners: role === 'server' ? ['0.0.0.0:443', '[::]:5555'] : [],
-    core: { build: 'simd', calls: 1000, frames: 1234567, buffersUsed: 3, buffersTotal: 4096 },
+    core: { build: 'simd', codec: 'wasm', calls: 1000, frames: 1234567, buffersUsed: 3, buffersTotal: 4096 },
     hubs: [
       {
         name: 'lab',

@@ -79,6 +79,7 @@ export class SimLab {
         connectionLifetimeMs: Number.POSITIVE_INFINITY,
         halfDuplex: false,
         encrypt: true,
+        compress: false,
         reconnectMs: 15_000,
         reconnectAttempts: Number.POSITIVE_INFINITY,
         stubborn: false,

@@ -19,24 +19,24 @@ const OPTIONS: ClientOptions = {
   connectionLifetimeMs: Number.POSITIVE_INFINITY,
   halfDuplex: false,
   encrypt: true,
+  compress: false,
   reconnectMs: 15_000,
   reconnectAttempts: 0,
   stubborn: false,
 };
 
 function wishes(options: Partial<ClientOptions>): ClientLogin['wishes'] {
-  const template = new LoginTemplate(
-    { ...OPTIONS, ...options },
-    RUNTIME,
-    (count) => new Uint8Array(count),
-    () => new Uint8Array(20),
-  );
+  const template = new LoginTemplate({ ...OPTIONS, ...options }, RUNTIME, (count) => new Uint8Array(count), {
+    sha0: () => new Uint8Array(20),
+    windowsFree: 64,
+  });
   return template.make().wishes;
 }
 
 test.each<[keyof ClientLogin['wishes'], Partial<ClientOptions>, unknown, unknown]>([
   ['maxConnection', { connections: 7 }, 1, 7],
   ['useEncrypt', { encrypt: false }, true, false],
+  ['useCompress', { compress: true }, false, true],
   ['halfConnection', { halfDuplex: true }, false, true],
   ['qos', { qos: true }, false, true],
   ['bridgeMode', { bridge: true }, false, true],

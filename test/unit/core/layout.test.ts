@@ -7,7 +7,8 @@ import { bulk } from './frames.ts';
 import { BUILDS, Rig } from './rig.ts';
 
 const PAGE = 0x1_0000;
-const SIZES = { smallFrames: 64, largeFrames: 2, outBuffers: 2 };
+const SIZES = { smallFrames: 64, largeFrames: 2, outBuffers: 2, windows: 2 };
+const IMPORTS = { clock: () => 0, deflate: () => 0, inflate: () => -1 };
 
 type Exports = Record<string, unknown>;
 
@@ -16,16 +17,18 @@ function load(build: 'simd' | 'scalar') {
   const module = new WebAssembly.Module(Uint8Array.from(coreBinary(build)));
   const pages = Math.ceil(memoryBytes(module) / PAGE);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const wasm = new WebAssembly.Instance(module, { env: { memory } }).exports as Exports;
+  const wasm = new WebAssembly.Instance(module, { env: { memory, ...IMPORTS } }).exports as Exports;
   const call = (name: string, ...rest: unknown[]): number => (wasm[name] as (...all: unknown[]) => number)(...rest);
   const constant = (name: string): number => (wasm[name] as { value: number }).value >>> 0;
   return { module, memory, wasm, call, constant };
 }
 
 function memoryBytes(module: WebAssembly.Module): number {
-  const asked = new WebAssembly.Instance(module, { env: { memory: new WebAssembly.Memory({ initial: 1 }) } });
-  const ask = asked.exports.memoryBytes as (small: number, large: number, out: number) => number;
-  return ask(SIZES.smallFrames, SIZES.largeFrames, SIZES.outBuffers);
+  const asked = new WebAssembly.Instance(module, {
+    env: { memory: new WebAssembly.Memory({ initial: 1 }), ...IMPORTS },
+  });
+  const ask = asked.exports.memoryBytes as (small: number, large: number, out: number, windows: number) => number;
+  return ask(SIZES.smallFrames, SIZES.largeFrames, SIZES.outBuffers, SIZES.windows);
 }
 
 describe.each(BUILDS)('%s: memory', (build) => {
@@ -33,9 +36,14 @@ describe.each(BUILDS)('%s: memory', (build) => {
     expect(load(build).constant('SIMD')).toBe(build === 'simd' ? 1 : 0);
   });
 
-  test('the module asks for memory and nothing else, and exports no way to change it', () => {
+  test('the module asks for what the interface names and nothing else, and exports no way to change it', () => {
     const { module, wasm } = load(build);
-    expect(WebAssembly.Module.imports(module)).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }]);
+    expect(WebAssembly.Module.imports(module).toSorted((a, b) => a.name.localeCompare(b.name))).toEqual([
+      { module: 'env', name: 'clock', kind: 'function' },
+      { module: 'env', name: 'deflate', kind: 'function' },
+      { module: 'env', name: 'inflate', kind: 'function' },
+      { module: 'env', name: 'memory', kind: 'memory' },
+    ]);
     const kinds = WebAssembly.Module.exports(module).map((each) => each.kind);
     expect([...new Set(kinds)].toSorted()).toEqual(
       kinds.includes('memory') ? ['function', 'global', 'memory'] : ['function', 'global'],
@@ -45,7 +53,7 @@ describe.each(BUILDS)('%s: memory', (build) => {
 
   test("AssemblyScript's own data ends below 0x10000", () => {
     const { memory, call, constant } = load(build);
-    call('init', SIZES.smallFrames, SIZES.largeFrames, SIZES.outBuffers, 1n, 2n);
+    call('init', SIZES.smallFrames, SIZES.largeFrames, SIZES.outBuffers, SIZES.windows, 1n, 2n);
     const bytes = new Uint8Array(memory.buffer);
     // What the module keeps there is scribbled over; a hash writes its schedule (320) and its last block (128) and wipes both.
     bytes.fill(0xaa, 0, PAGE);
@@ -59,7 +67,7 @@ describe.each(BUILDS)('%s: memory', (build) => {
   });
 
   test('nothing but the tables of the running core is ever written below the pools', () => {
-    const rig = new Rig(build, { smallFrames: 256, largeFrames: 8, outBuffers: 8 });
+    const rig = new Rig(build, { smallFrames: 256, largeFrames: 8, outBuffers: 8, windows: 0 });
     const hub = rig.core.openSwitch(32);
     const tap = rig.tap(hub, { frameMax: 65_600 });
     const peers = Array.from({ length: 4 }, () => rig.session(hub, { qos: true, frameMax: 65_600 }));
@@ -109,6 +117,7 @@ describe.each(BUILDS)('%s: memory', (build) => {
       ['SEGMENTS', 0x92_0000, 8_193 * 4],
       ['FLOWS', 0x92_9000, 16 * 32],
       ['TAP_WRITE_SLOTS', 0x92_a000, constant('TAP_BATCH') * 4],
+      ['DEFLATE_RESULT', constant('DEFLATE_RESULT'), constant('DEFLATE_RESULT_BYTES')],
       ['POOLS', constant('POOLS'), 0],
     ];
     for (const [i, [name, start, bytes]] of regions.entries()) {
@@ -116,7 +125,9 @@ describe.each(BUILDS)('%s: memory', (build) => {
       if (next !== undefined) expect(start + bytes, `${name} reaches into ${next[0]}`).toBeLessThanOrEqual(next[1]);
       expect(start % 4, name).toBe(0);
     }
-    expect(memoryBytes(load(build).module)).toBe(constant('POOLS') + 64 * 2_048 + 2 * 65_664 + 2 * 0x2_0000);
+    expect(memoryBytes(load(build).module)).toBe(
+      constant('POOLS') + 64 * 2_048 + 2 * 65_664 + 2 * 0x2_0000 + 2 * 0x2_1000,
+    );
   });
 
   test('the counters of a port fit in it', () => {
@@ -128,8 +139,8 @@ describe.each(BUILDS)('%s: memory', (build) => {
 
   test('the sizes of a server and of a client can be had, and memory does not grow', () => {
     for (const [sizes, mebibytes] of [
-      [SERVER_SIZES, 370],
-      [CLIENT_SIZES, 40],
+      [SERVER_SIZES, 434],
+      [CLIENT_SIZES, 50],
     ] as const) {
       const core = new Core(coreBinary, {
         sizes,
@@ -235,6 +246,11 @@ describe.each(BUILDS)('%s: names of drop causes', (build) => {
       const to = session(rig, hub, { frameMax: 99 });
       from.send(bulk(1, 100));
       return [to.port, 1];
+    },
+    'not-inflatable': (rig) => {
+      const peer = session(rig, rig.core.openSwitch(0), { compress: true });
+      peer.send(bulk(1, 100));
+      return [peer.port, 1];
     },
   };
 
