@@ -25,6 +25,7 @@ describe('options reach the engine', () => {
       connectionLifetimeMs: Number.POSITIVE_INFINITY,
       halfDuplex: false,
       encrypt: true,
+      compress: false,
       proxy: undefined,
       reconnectMs: 15_000,
       reconnectAttempts: Number.POSITIVE_INFINITY,
@@ -88,6 +89,7 @@ describe('each option alone', () => {
     [['--connection-lifetime', 'off'], { connectionLifetimeMs: Number.POSITIVE_INFINITY }],
     [['--half-duplex', '--connections', '2'], { halfDuplex: true, connections: 2 }],
     [['--no-encrypt'], { encrypt: false }],
+    [['--compress'], { compress: true }],
     [['--reconnect-interval', '5'], { reconnectMs: 5000, stubborn: false }],
     [['--reconnect-interval', '86400'], { reconnectMs: 86_400_000 }],
     [['--reconnect-attempts', '0'], { reconnectAttempts: 0, stubborn: true }],
@@ -104,6 +106,12 @@ describe('each option alone', () => {
   ])('%j', async (argv, expected) => {
     const io = fakeIo({ folder: await temporaryFolder() });
     expect(await optionsOf([...ARGS, ...argv], io)).toMatchObject(expected);
+  });
+
+  test('compression is warned of, once', async () => {
+    const io = fakeIo({ folder: await temporaryFolder() });
+    await optionsOf([...ARGS, '--compress'], io);
+    expect(io.err().match(/WARN.*compression is on: .*VORACLE/g)).toHaveLength(1);
   });
 
   test('no encryption is warned of, once', async () => {

@@ -20,6 +20,7 @@ connectionInterval: 2
 connectionLifetime: 60
 halfDuplex: true
 encrypt: false
+compress: true
 reconnect: { interval: 20, attempts: 7 }
 proxy: { url: "socks5://10.0.0.1:9050", credentialsFile: secrets/proxy.cred }
 log: { level: debug, format: json }
@@ -67,6 +68,7 @@ describe('a profile', () => {
       connectionLifetimeMs: 60_000,
       halfDuplex: true,
       encrypt: false,
+      compress: true,
       proxy: { kind: 'socks5', host: '10.0.0.1', port: 9050, user: 'bob', password: 'proxypw' },
       reconnectMs: 20_000,
       reconnectAttempts: 7,
@@ -74,11 +76,12 @@ describe('a profile', () => {
     });
     const security = { protocol: 'TLSv1.3', cipher: 'x', certificate: bytes('another') };
     expect(await trust(security)).toContain(`pinned is ${'ab'.repeat(32)}`);
-    // The log is as the profile wants it, and it holds the one warning.
-    expect(JSON.parse(io.err())).toMatchObject({
-      level: 'warn',
-      message: expect.stringContaining('encryption is off'),
-    });
+    // The log is as the profile wants it, and it holds the two warnings.
+    const lines = io.err().trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('encryption is off') },
+      { level: 'warn', message: expect.stringContaining('compression is on') },
+    ]);
   });
 
   test('says the least, and the defaults are those of the command line', async () => {
@@ -162,6 +165,7 @@ describe('options come before the profile', () => {
     [['--connection-lifetime', '9'], { connectionLifetimeMs: 9000 }],
     [['--no-half-duplex', '--connections', '1'], { halfDuplex: false, connections: 1 }],
     [['--encrypt'], { encrypt: true }],
+    [['--no-compress'], { compress: false }],
     [['--reconnect-interval', '9'], { reconnectMs: 9000, reconnectAttempts: 7 }],
     [['--reconnect-attempts', '0'], { reconnectMs: 20_000, reconnectAttempts: 0 }],
     [['--no-proxy'], { proxy: undefined }],

@@ -102,3 +102,27 @@ test('units', () => {
     ),
   ).toEqual(['A    BB', 'ccc   1', 'd    22']);
 });
+
+test('a compressed session, and frames that are not compressed by the core', () => {
+  const status = sampleStatus('server');
+  const [hub] = status.hubs;
+  const [session] = hub!.sessions;
+  const compression = {
+    sent: { bytes: 1_048_576, compressedBytes: 262_144, savedPercent: 75, ms: 12_000 },
+    received: { bytes: 0, compressedBytes: 0, savedPercent: 0, ms: 0 },
+  };
+  const text = formatStatus(
+    {
+      ...status,
+      core: { ...status.core, codec: 'pako' },
+      hubs: [{ ...hub!, sessions: [{ ...session!, compression }] }],
+    },
+    NOW,
+  );
+  expect(text).toContain('core          simd, frames compressed by pako; ');
+  expect(text).toContain(`
+  COMPRESSION OF  WAY  FRAMES   IN THE TUNNEL  SAVED  TIME
+  SID-ALICE-1     in   0 B      0 B            0 %    0 s
+  SID-ALICE-1     out  1.0 MiB  256.0 KiB      75 %   12 s
+`);
+});

@@ -59,6 +59,7 @@ describe('problems have a place, a path, what was found and what is allowed', ()
       '1:21: connectionLifetime: found "0"; allowed is a whole number from 1 to 604800 (seconds), or off',
     ],
     ['halfDuplex: x', '1:13: halfDuplex: found "x"; allowed is true or false'],
+    ['compress: 1', '1:11: compress: found "1"; allowed is true or false'],
     ['encrypt: x', '1:10: encrypt: found "x"; allowed is true or false'],
     [
       'reconnect:\n  interval: 4',
