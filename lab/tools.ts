@@ -66,6 +66,7 @@ export async function measureTraffic(from: LabHost, options: MeasureOptions): Pr
     port: options.port,
     direction: options.direction,
     flows: options.flows,
+    content: options.content,
     bytes: options.bytes,
     seconds: options.seconds,
     'idle-timeout': options.idleTimeoutMs,

@@ -3,7 +3,7 @@
  *
  *   traffic-main.js server [--port 5201] [--host ::]
  *   traffic-main.js client HOST [--port 5201] [--direction up|down|both] [--flows 1]
- *                          (--bytes N | --seconds N) [--checksum] [--idle-timeout MS]
+ *                          (--bytes N | --seconds N) [--checksum] [--content random|html] [--idle-timeout MS]
  *   traffic-main.js echo-server [--port 5202] [--host 0.0.0.0]
  *   traffic-main.js echo-client HOST [--port 5202] [--count 5] [--interval MS] [--size BYTES]
  *   traffic-main.js stream-receiver --stream N [--port 5203] [--host 0.0.0.0]
@@ -15,6 +15,7 @@
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { DEFAULT_TRAFFIC_PORT, type Direction, runTrafficClient, startTrafficServer } from './traffic.ts';
+import { CONTENTS, type Content } from './traffic-content.ts';
 import { DEFAULT_ECHO_PORT, runEchoClient, startEchoServer } from './udp-echo.ts';
 import { DEFAULT_STREAM_PORT, runStreamSender, startStreamReceiver } from './udp-stream.ts';
 
@@ -50,6 +51,8 @@ async function main(): Promise<number> {
     case 'client': {
       const direction = (values.direction ?? 'up') as Direction;
       if (!['up', 'down', 'both'].includes(direction)) throw new UsageError(`--direction: got "${direction}"`);
+      const content = (values.content ?? 'random') as Content;
+      if (!CONTENTS.includes(content)) throw new UsageError(`--content: got "${content}"`);
       const bytes = number(values.bytes, 'bytes');
       const seconds = number(values.seconds, 'seconds');
       if (host === undefined || (bytes === undefined) === (seconds === undefined)) {
@@ -58,7 +61,13 @@ async function main(): Promise<number> {
       const idleTimeoutMs = number(values['idle-timeout'], 'idle-timeout');
       const result = await runTrafficClient(
         {
-          ...{ host, direction, flows: number(values.flows, 'flows') ?? 1, checksum: values.checksum ?? false },
+          ...{
+            host,
+            direction,
+            flows: number(values.flows, 'flows') ?? 1,
+            checksum: values.checksum ?? false,
+            content,
+          },
           ...(port === undefined ? {} : { port }),
           ...(bytes === undefined ? {} : { bytes }),
           ...(seconds === undefined ? {} : { seconds }),
@@ -133,6 +142,7 @@ function parse() {
           count: text,
           interval: text,
           size: text,
+          content: text,
           checksum: { type: 'boolean' },
         },
       },

@@ -1,5 +1,5 @@
 /**
- * A TCP throughput tool: pseudo-random bytes over any number of flows, up, down or both ways at once,
+ * A TCP throughput tool: pseudo-random bytes, or HTML, over any number of flows, up, down or both ways at once,
  * with progress, the longest stall and, on request, a SHA-256 over each flow that both sides compare.
  *
  * The client opens one control connection, then the flows. On each connection the client's first line is JSON.
@@ -8,7 +8,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { makeBlock, stampBlock } from './traffic-content.ts';
+import { type Content, makeBlock, stampBlock } from './traffic-content.ts';
 
 /** Bytes per write. Large, so that the cost per write vanishes; small enough to stay in the second-level cache. */
 const BLOCK = 256 * 1024;
@@ -35,6 +35,8 @@ export interface TrafficOptions {
   readonly bytes?: number;
   /** Seconds to send for. */
   readonly seconds?: number;
+  /** What is sent. Default `random`. */
+  readonly content?: Content;
   /** Compare a SHA-256 over each flow; costs speed. Default `false`. */
   readonly checksum?: boolean;
   /** Milliseconds without one byte in any direction after which the run fails. Default 15 000. */
@@ -86,6 +88,7 @@ interface FlowHello {
   readonly bytes?: number;
   readonly seconds?: number;
   readonly checksum: boolean;
+  readonly content: Content;
 }
 
 /** What one side saw of one flow. Times in milliseconds of that side's clock. */
@@ -155,7 +158,14 @@ export async function runTrafficClient(
   options: TrafficOptions,
   onProgress?: (progress: TrafficProgress) => void,
 ): Promise<TrafficResult> {
-  const { host, port = DEFAULT_TRAFFIC_PORT, direction = 'up', flows = 1, checksum = false } = options;
+  const {
+    host,
+    port = DEFAULT_TRAFFIC_PORT,
+    direction = 'up',
+    flows = 1,
+    checksum = false,
+    content = 'random',
+  } = options;
   const { bytes, seconds, idleTimeoutMs = 15_000 } = options;
   if ((bytes === undefined) === (seconds === undefined)) {
     throw new TypeError('runTrafficClient: expected exactly one of bytes and seconds');
@@ -216,7 +226,7 @@ export async function runTrafficClient(
       Promise.all(
         ready.map(async ({ way, share, socket }, flow) => {
           const hello: FlowHello = {
-            ...{ session, flow, way, checksum },
+            ...{ session, flow, way, checksum, content },
             ...(share === undefined ? {} : { bytes: share }),
             ...(seconds === undefined ? {} : { seconds }),
           };
@@ -270,7 +280,7 @@ async function send(socket: Socket, hello: FlowHello, count?: (bytes: number) =>
   const hash = hello.checksum ? createHash('sha256') : undefined;
   // A block must not change while the kernel may still read it, so a stamped flow turns over several.
   const blocks = Array.from({ length: hash === undefined ? 1 : WRITES_AHEAD + 1 }, (_, i) =>
-    makeBlock(BLOCK, hello.flow + i),
+    makeBlock(hello.content, BLOCK, hello.flow + i),
   );
   const first = performance.now();
   const deadline = hello.seconds === undefined ? Number.POSITIVE_INFINITY : first + hello.seconds * 1000;

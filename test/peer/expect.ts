@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import type { LabHost } from '../../lab/netns.ts';
 import { ping, waitForPing } from '../../lab/ping.ts';
 import { measureTraffic, startTraffic } from '../../lab/tools.ts';
+import type { Content } from '../../lab/traffic-content.ts';
 
 export const ONE_SECOND = 1_000;
 
@@ -16,10 +17,16 @@ export async function expectPings(from: LabHost, target: string): Promise<void> 
 }
 
 /** A transfer whose content is compared. */
-export async function expectTransfer(from: LabHost, to: LabHost, host: string, megabytes: number): Promise<void> {
+export async function expectTransfer(
+  from: LabHost,
+  to: LabHost,
+  host: string,
+  megabytes: number,
+  content: Content = 'random',
+): Promise<void> {
   const traffic = await startTraffic(to);
   const bytes = megabytes * 1e6;
-  const result = await measureTraffic(from, { host, bytes, checksum: true, timeoutMs: 120 * ONE_SECOND });
+  const result = await measureTraffic(from, { host, bytes, content, checksum: true, timeoutMs: 120 * ONE_SECOND });
   expect(result).toMatchObject({ bytes, checksum: 'match' });
   await traffic.stop();
 }

@@ -67,6 +67,23 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     expect(await client.stop()).toBe(0);
   });
 
+  test('compression', { timeout: 180 * ONE_SECOND }, async () => {
+    const client = await join('--compress');
+    await expectPings(a!, '10.90.0.3');
+    for (const content of ['html', 'random'] as const) {
+      const megabytes = content === 'html' ? 100 : 20;
+      await expectTransfer(a!, b!, '10.90.0.3', megabytes, content);
+      await expectTransfer(b!, a!, '10.90.0.2', megabytes, content);
+    }
+    const { name, compression } = (await client.status()).hubs[0]!.sessions[0]!;
+    expect(compression!.received.bytes).toBeGreaterThan(120e6);
+    expect(compression!.received.savedPercent).toBeGreaterThan(50);
+    expect(compression!.sent.savedPercent).toBeGreaterThan(50);
+    expect((await theirs.session('LAB', name)).fields['Use of Compression']).toMatch(/^Yes/);
+    expect(client.process.child.stderr).toContain('compression is on');
+    expect(await client.stop()).toBe(0);
+  });
+
   test('connections with a lifetime of 10 s are replaced under load', { timeout: 120 * ONE_SECOND }, async () => {
     const client = await join('--connections', '4', '--connection-lifetime', '10');
     await expectConnections(client, 4);

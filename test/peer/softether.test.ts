@@ -96,15 +96,24 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
       const connections = 'connections' in wish ? wish.connections : name === 'plain' ? 1 : 2;
       await theirs.waitForStatus((status) => status.tcpConnections === connections, { name, timeoutMs: 15_000 });
       await expectPings(a!, '10.90.0.1');
-      await expectTransfer(a!, server!, '10.90.0.1', 5);
-      await expectTransfer(server!, a!, '10.90.0.2', 5);
+      const megabytes = name === 'compressed' ? 100 : 5;
+      const content = name === 'compressed' ? 'html' : 'random';
+      await expectTransfer(a!, server!, '10.90.0.1', megabytes, content);
+      await expectTransfer(server!, a!, '10.90.0.2', megabytes, content);
       if (name === 'lifetime') {
         expect(await ages()).toHaveLength(3);
         const transfer = () => expectTransfer(a!, server!, '10.90.0.1', 20);
         await expectAllReplaced(ages, transfer, 40 * ONE_SECOND);
       }
-      // What the server does not do it does not grant, and the client goes by that.
-      expect(await theirs.status(name), name).toMatchObject({ encrypted: name !== 'clear', compressed: false });
+      const compressed = name === 'compressed';
+      expect(await theirs.status(name), name).toMatchObject({ encrypted: name !== 'clear', compressed });
+      if (compressed) {
+        // Frames that no compression makes smaller have to arrive too.
+        await expectTransfer(a!, server!, '10.90.0.1', 5);
+        const { compression } = (await ours.status()).hubs[0]!.sessions.at(-1)!;
+        expect(compression!.received.savedPercent).toBeGreaterThan(50);
+        expect(compression!.sent.savedPercent).toBeGreaterThan(50);
+      }
       expect((await theirs.status(name)).halfDuplex, name).toBe(name.startsWith('half'));
       await theirs.disconnect(name);
     }
