@@ -1,6 +1,7 @@
 import type { Target } from './target.ts';
 import { frameTarget } from './target-frame.ts';
 import { httpTarget } from './target-http.ts';
+import { inflateTarget } from './target-inflate.ts';
 import { joinTarget } from './target-join.ts';
 import { clientLoginTarget, serverLoginTarget } from './target-login.ts';
 import { offloadTarget } from './target-offload.ts';
@@ -13,6 +14,8 @@ export const TARGETS: Readonly<Record<string, () => Target>> = {
   'stream-scalar': () => streamTarget('scalar'),
   frame: () => frameTarget('simd'),
   'frame-scalar': () => frameTarget('scalar'),
+  inflate: () => inflateTarget('simd'),
+  'inflate-scalar': () => inflateTarget('scalar'),
   join: () => joinTarget('simd'),
   'join-scalar': () => joinTarget('scalar'),
   offload: () => offloadTarget('simd'),
