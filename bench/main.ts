@@ -7,6 +7,7 @@ import { UsageError } from './usage-error.ts';
 const HELP = `Usage: npm run bench -- NAME [options]
 
   core       the data plane by itself: ns, calls and copies for each frame, Gbit/s
+  deflate    frames compressed one at a time, by the core and by others (about 4 minutes)
   sessions   a server with many idle sessions: memory, and whether it keeps them
   bare       the stream of a session without encryption against a socket that never had TLS
   restart    how long a client's traffic rests when its server is restarted
@@ -15,18 +16,19 @@ const HELP = `Usage: npm run bench -- NAME [options]
 
   --json             results as JSON
   --runtime NAME     sessions, waking, bare, restart: node or bun; both when absent
-  --rounds N         tunnel, waking, bare, restart: how often each has its turn, 3 when absent
+  --rounds N         deflate, tunnel, waking, bare, restart: how often each has its turn, 3 when absent
   --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare: length of one transfer, 3 when absent
   --milliseconds N   core: length of one measurement, 200 when absent
   --build NAME       core: simd or scalar; both when absent
+  --sizes LIST       deflate: bytes of a frame, separated by commas; 64 to 65000 when absent
   --sessions N       sessions: how many, 1000 when absent
   --quick            tunnel: one round with transfers of a second, without tcp4: a first look in about 5 minutes
-  --only NAMES       tunnel: subjects, separated by commas; a beginning stands for all names that begin so
+  --only NAMES       deflate: some of source, html, json, headers, program, random; tunnel: subjects, separated by commas; a beginning stands for all names that begin so
   --measures NAMES   tunnel: some of ping, tcp, tcp4, load, udp, memory, separated by commas
   --markdown FILE    tunnel: writes a report, and its chart beside it
   --help
 
-The bench of the core runs on the runtime that starts it: npx bun dist/bench/main.js core`;
+The benches of the core and of deflate run on the runtime that starts them: npx bun dist/bench/main.js core`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -40,6 +42,7 @@ async function main(): Promise<void> {
       runtime: { type: 'string' },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      sizes: { type: 'string' },
       only: { type: 'string' },
       measures: { type: 'string' },
       markdown: { type: 'string' },
@@ -56,6 +59,17 @@ async function main(): Promise<void> {
     const runtime =
       process.versions.bun === undefined ? `Node ${process.versions.node}` : `Bun ${process.versions.bun}`;
     console.log(values.json ? JSON.stringify({ runtime, results }) : `${runtime}\n${render(results)}`);
+  } else if (name === 'deflate') {
+    const { corporaNamed, renderDeflate, runDeflate, SIZES } = await import('./deflate/run.ts');
+    const corpora = corporaNamed(values.only?.split(','));
+    if (corpora === undefined) throw new UsageError(`--only: expected names of corpora, got ${values.only}`);
+    const result = await runDeflate({
+      rounds: natural('--rounds', values.rounds ?? '3'),
+      sizes: values.sizes?.split(',').map((text) => natural('--sizes', text)) ?? SIZES,
+      corpora,
+      say: (text) => console.error(text),
+    });
+    console.log(values.json ? JSON.stringify(result) : renderDeflate(result));
   } else if (name === 'sessions') {
     // Only here: it needs network namespaces, and the other bench does not.
     const { renderSessions, runSessions } = await import('./sessions.ts');
@@ -90,7 +104,7 @@ async function main(): Promise<void> {
     throw new UsageError(
       name === undefined
         ? HELP
-        : `there is no bench "${name}": expected core, sessions, bare, restart, tunnel or waking`,
+        : `there is no bench "${name}": expected core, deflate, sessions, bare, restart, tunnel or waking`,
     );
   }
 }
