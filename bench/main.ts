@@ -6,18 +6,19 @@ import { UsageError } from './usage-error.ts';
 
 const HELP = `Usage: npm run bench -- NAME [options]
 
-  core       the data plane by itself: ns, calls and copies for each frame, Gbit/s
-  deflate    frames compressed one at a time, by the core and by others (about 4 minutes)
-  sessions   a server with many idle sessions: memory, and whether it keeps them
-  bare       the stream of a session without encryption against a socket that never had TLS
-  restart    how long a client's traffic rests when its server is restarted
-  tunnel     Etherloom, SoftEther, OpenVPN, a raw TLS stream and a bare cable side by side (about 25 minutes)
-  waking     how long a frame of a TAP waits for JavaScript, by the way of waiting for it
+  core         the data plane by itself: ns, calls and copies for each frame, Gbit/s
+  deflate      frames compressed one at a time, by the core and by others (about 4 minutes)
+  compression  tunnels that compress, with HTML and with random bytes (about 2 minutes)
+  sessions     a server with many idle sessions: memory, and whether it keeps them
+  bare         the stream of a session without encryption against a socket that never had TLS
+  restart      how long a client's traffic rests when its server is restarted
+  tunnel       Etherloom, SoftEther, OpenVPN, a raw TLS stream and a bare cable side by side (about 25 minutes)
+  waking       how long a frame of a TAP waits for JavaScript, by the way of waiting for it
 
   --json             results as JSON
-  --runtime NAME     sessions, waking, bare, restart: node or bun; both when absent
-  --rounds N         deflate, tunnel, waking, bare, restart: how often each has its turn, 3 when absent
-  --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare: length of one transfer, 3 when absent
+  --runtime NAME     sessions, compression, waking, bare, restart: node or bun; both when absent
+  --rounds N         deflate, compression, tunnel, waking, bare, restart: how often each has its turn, 3 when absent
+  --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare, compression: length of one transfer, 3 when absent
   --milliseconds N   core: length of one measurement, 200 when absent
   --build NAME       core: simd or scalar; both when absent
   --sizes LIST       deflate: bytes of a frame, separated by commas; 64 to 65000 when absent
@@ -70,6 +71,10 @@ async function main(): Promise<void> {
       say: (text) => console.error(text),
     });
     console.log(values.json ? JSON.stringify(result) : renderDeflate(result));
+  } else if (name === 'compression') {
+    const { renderCompression, runCompression } = await import('./compression.ts');
+    const results = await runCompression({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '3') });
+    console.log(values.json ? JSON.stringify({ results }) : renderCompression(results));
   } else if (name === 'sessions') {
     // Only here: it needs network namespaces, and the other bench does not.
     const { renderSessions, runSessions } = await import('./sessions.ts');
@@ -104,7 +109,7 @@ async function main(): Promise<void> {
     throw new UsageError(
       name === undefined
         ? HELP
-        : `there is no bench "${name}": expected core, deflate, sessions, bare, restart, tunnel or waking`,
+        : `there is no bench "${name}": expected core, deflate, compression, sessions, bare, restart, tunnel or waking`,
     );
   }
 }

@@ -32,6 +32,8 @@ export interface Running {
   readonly processes: { readonly client: readonly number[]; readonly server: readonly number[] };
   /** A subject that is no network, but carries bytes by itself: it can be asked for one flow, and for nothing else. */
   readonly flow?: (direction: Direction, seconds: number) => Promise<Flow>;
+  /** Percent of the client's frames that compression has saved so far; undefined without compression. */
+  readonly saved?: () => Promise<number | undefined>;
 }
 
 export type Need = 'softether' | 'openvpn' | 'openssl' | 'iperf3';

@@ -15,6 +15,16 @@ export function etherloom(runtime: Runtime, { encrypt }: { readonly encrypt: boo
   };
 }
 
+/** The same with compressed frames, through TLS. */
+export function compressing(runtime: Runtime): Subject {
+  return {
+    name: `etherloom-${runtime}`,
+    title: `Etherloom on ${TITLE[runtime]}`,
+    needs: [],
+    start: async (bed) => await startPair(bed, runtime, 0, ['--compress']),
+  };
+}
+
 /**
  * Microseconds. Longer than the pause between two pings that are 2 ms apart; to bridge 50 ms too would keep a processor
  * busy at each end all the time, and on a small machine take it from who has something to do.
@@ -44,6 +54,7 @@ async function startPair(
   return {
     target: TUNNEL.server,
     processes: { client: [theirs.process.child.pid], server: [ours.process.child.pid] },
+    saved: async () => (await theirs.status()).hubs[0]?.sessions[0]?.compression?.sent.savedPercent,
   };
 }
 

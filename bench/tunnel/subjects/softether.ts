@@ -7,12 +7,13 @@ const HUB = 'lab';
 /** It begins some seconds after the session, when both sides have heard each other. */
 const UDP_ACCELERATION_TIMEOUT_MS = 30_000;
 
-export type SoftEtherKind = 'tls' | 'udp' | 'plain';
+export type SoftEtherKind = 'tls' | 'udp' | 'plain' | 'compressed';
 
 const TITLES: Readonly<Record<SoftEtherKind, string>> = {
   tls: 'SoftEther, TLS over TCP',
   udp: 'SoftEther, UDP acceleration',
   plain: 'SoftEther, unencrypted',
+  compressed: 'SoftEther, TLS over TCP, compressed',
 };
 
 /** SoftEther at both ends. */
@@ -27,6 +28,7 @@ export function softether(kind: SoftEtherKind): Subject {
       const peer = await startSoftEtherClient(client, `${CABLE.server}:${theirs.port}`, {
         udpAcceleration,
         encrypt: kind !== 'plain',
+        compress: kind === 'compressed',
       });
       if (udpAcceleration) {
         await peer.waitForStatus((status) => status.udpAccelerationActive, { timeoutMs: UDP_ACCELERATION_TIMEOUT_MS });
@@ -52,7 +54,7 @@ export async function startSoftEtherServer(host: LabHost, udpAcceleration = fals
 export async function startSoftEtherClient(
   host: LabHost,
   server: string,
-  account: Pick<SoftEtherAccount, 'udpAcceleration' | 'encrypt'> = {},
+  account: Pick<SoftEtherAccount, 'udpAcceleration' | 'encrypt' | 'compress'> = {},
 ): Promise<SoftEtherClient> {
   const client = await SoftEtherClient.start(host);
   await client.createAccount({ server, hub: HUB, user: 'guest', connections: 1, qos: false, ...account });
