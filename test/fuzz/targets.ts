@@ -1,4 +1,5 @@
 import type { Target } from './target.ts';
+import { compressedTarget } from './target-compressed.ts';
 import { frameTarget } from './target-frame.ts';
 import { httpTarget } from './target-http.ts';
 import { inflateTarget } from './target-inflate.ts';
@@ -12,6 +13,8 @@ import { streamTarget } from './target-stream.ts';
 export const TARGETS: Readonly<Record<string, () => Target>> = {
   stream: () => streamTarget('simd'),
   'stream-scalar': () => streamTarget('scalar'),
+  compressed: () => compressedTarget('simd'),
+  'compressed-scalar': () => compressedTarget('scalar'),
   frame: () => frameTarget('simd'),
   'frame-scalar': () => frameTarget('scalar'),
   inflate: () => inflateTarget('simd'),
