@@ -26,7 +26,7 @@ const SENT_LENGTHS: u32 = LENGTH_COUNTS + 96;
 export const CODES_END: u32 = SENT_LENGTHS + 2 * (LITLEN_SYMBOLS + DISTANCE_SYMBOLS);
 
 /** With fewer tokens than that a code of its own costs more to say than it saves: it takes some 50 bytes. */
-const DYNAMIC_TOKENS_MIN: u32 = 40;
+const DYNAMIC_TOKENS_MIN: u32 = 64;
 
 /** From so many tokens on a code of its own has hardly ever not paid. */
 const FIXED_TOKENS_MAX: u32 = 512;
@@ -92,14 +92,7 @@ export function writeBlock(from: u32, end: u32, last: bool): void {
   }
   put((BLOCK_DYNAMIC << 1) | (last ? 1 : 0), 3);
   put((litlens - 257) | ((distances - 1) << 5) | ((lengths - 4) << 10), 14);
-  for (let i: u32 = 0; i < lengths; i++) put(<u32>load<u8>(LENGTH_CODE_LENGTHS + lengthOrder(i)), 3);
-  for (let at = SENT_LENGTHS; at < SENT_LENGTHS + (sent << 1); at += 2) {
-    const word = <u32>load<u16>(at);
-    const symbol = word & 0xff;
-    const code = load<u32>(LENGTH_CODES + (symbol << 2));
-    put(code & 0xffff, code >> 16);
-    if (symbol >= 16) put(word >> 8, symbol == 16 ? 2 : symbol == 17 ? 3 : 7);
-  }
+  writeLengths(lengths, sent);
   writeTokens(LITLEN_CODES, DISTANCE_CODES);
 }
 
@@ -179,6 +172,39 @@ function send(at: u32, symbol: u32, more: u32): u32 {
 @inline
 function count(symbol: u32): u32 {
   return load<u32>(LENGTH_COUNTS + (symbol << 2));
+}
+
+/** The code of the code lengths, and the code lengths. */
+function writeLengths(lengths: u32, sent: u32): void {
+  let buffer = bits;
+  let have = pending;
+  let at = to;
+  for (let i: u32 = 0; i < lengths; i++) {
+    buffer |= <u64>load<u8>(LENGTH_CODE_LENGTHS + lengthOrder(i)) << have;
+    have += 3;
+    store<u64>(at, buffer);
+    at += have >> 3;
+    buffer >>= have & 56;
+    have &= 7;
+  }
+  const end = SENT_LENGTHS + (sent << 1);
+  for (let next = SENT_LENGTHS; next < end; next += 2) {
+    const word = <u32>load<u16>(next);
+    const symbol = word & 0xff;
+    const code = load<u32>(LENGTH_CODES + (symbol << 2));
+    buffer |= <u64>(code & 0xffff) << have;
+    have += code >> 16;
+    // Nothing but for the three repetitions.
+    buffer |= <u64>(word >> 8) << have;
+    have += symbol < 16 ? 0 : symbol == 18 ? 7 : symbol - 14;
+    store<u64>(at, buffer);
+    at += have >> 3;
+    buffer >>= have & 56;
+    have &= 7;
+  }
+  to = at;
+  bits = buffer;
+  pending = have;
 }
 
 /** All tokens, and the end of the block. Up to eight bytes behind the end are overwritten. */

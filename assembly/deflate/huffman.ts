@@ -10,13 +10,14 @@ const SPARE: u32 = <u32>memory.data(SYMBOLS_MAX * 4 + 4);
 /** The weight of each inner node of the tree; its parent, and then its depth. */
 const WEIGHTS: u32 = <u32>memory.data(SYMBOLS_MAX * 4);
 const PARENTS: u32 = <u32>memory.data(SYMBOLS_MAX * 4);
-/** Room for a count of each value of six bits. */
-const DIGITS: u32 = <u32>memory.data(64 * 4);
+/** How often each value of a byte occurs. */
+const DIGITS: u32 = <u32>memory.data(256 * 4);
 const LENGTH_COUNTS: u32 = <u32>memory.data(32 * 4);
 const NEXT_CODE: u32 = <u32>memory.data(16 * 4);
 const SYMBOL_BITS: u32 = 9;
 const SYMBOL_MASK: u32 = (1 << SYMBOL_BITS) - 1;
-const DIGIT_BITS: u32 = 6;
+/** In a frame no count is larger, so that one pass sorts them. */
+const DIGIT_BITS: u32 = 8;
 
 /** Symbols up to the last one that occurs, after `assignCode`. */
 export let symbolsUsed: u32 = 0;
@@ -93,16 +94,16 @@ export function numberFixed(symbols: u32, lengths: u32, codes: u32): void {
   number(symbols, lengths, codes);
 }
 
-/** Sorts the items by count, six bits at a time; they are in the order of the symbols already. */
+/** Sorts the items by count, a byte at a time; they are in the order of the symbols already. */
 function sort(used: u32, most: u32): u32 {
   let from: u32 = ITEMS;
   let to: u32 = SPARE;
   for (let shift = SYMBOL_BITS; most != 0; shift += DIGIT_BITS, most >>= DIGIT_BITS) {
-    clear(DIGITS, 64 * 4);
+    clear(DIGITS, 256 * 4);
     const end = from + (used << 2);
-    for (let at = from; at < end; at += 4) increment(DIGITS, (load<u32>(at) >> shift) & 63);
+    for (let at = from; at < end; at += 4) increment(DIGITS, (load<u32>(at) >> shift) & 255);
     let place = to;
-    const digits = DIGITS + (min(most, 63) << 2);
+    const digits = DIGITS + (min(most, 255) << 2);
     for (let at: u32 = DIGITS; at <= digits; at += 4) {
       const n = load<u32>(at);
       store<u32>(at, place);
@@ -110,7 +111,7 @@ function sort(used: u32, most: u32): u32 {
     }
     for (let at = from; at < end; at += 4) {
       const word = load<u32>(at);
-      const digit = DIGITS + (((word >> shift) & 63) << 2);
+      const digit = DIGITS + (((word >> shift) & 255) << 2);
       const put = load<u32>(digit);
       store<u32>(put, word);
       store<u32>(digit, put + 4);
