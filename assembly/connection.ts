@@ -1,7 +1,7 @@
 /** One TCP connection of a session, from the first byte of its tunnel stream on. */
 
 import { CONNECTION_BYTES, CONNECTIONS, CONNECTIONS_MAX, NONE } from './memory';
-import { releaseOut, releaseSlot, releaseWindow } from './pool';
+import { Node, releaseNode, releaseOut, releaseSlot, releaseWindow } from './pool';
 import { portAt } from './port';
 
 /** This side may send on it, `protocol/data-plane.md` §4.5. */
@@ -14,9 +14,19 @@ export class Connection {
   next: u32;
   flags: u32;
   /** The host takes bytes now. */
-  writable: u32;
+  writable: u8;
   // The receiver, `protocol/data-plane.md` §1.3.
-  state: u32;
+  state: u8;
+  /** The block is deflated. */
+  deflated: u8;
+  /** The checksum of its frame is unfinished; `segment` says for what it stands. */
+  unfinished: u8;
+  /** 1: the peer said that it sends nothing more on this connection, 2: and the host was told. */
+  retired: u8;
+  /** 1: the host's write is under way, the out buffer is in the outbox table. 2: it said "writable" meanwhile. */
+  offered: u8;
+  /** What becomes of the frames of the batch at hand: `stream/order.ts`. */
+  batchState: u8;
   /** Blocks that the batch still holds. */
   blocks: u32;
   /** Bytes of the field or body that are still missing. */
@@ -25,23 +35,15 @@ export class Connection {
   number: u32;
   /** Size of the block whose `segment` is being read. */
   size: u32;
-  /** The block is deflated. */
-  deflated: u32;
-  /** The checksum of its frame is unfinished, and for frames with how many bytes of payload it stands. */
-  unfinished: u32;
   segment: u32;
   /** Where the body is collected; 0 while it is skipped. */
   slot: u32;
-  /** 1: the peer said that it sends nothing more on this connection, 2: and the host was told. */
-  retired: u32;
   // The sender.
   out: u32;
   outLength: u32;
   outTaken: u32;
   /** Size of the keep-alive that is due, plus one; 0 when none is. */
   keepAlive: u32;
-  /** 1: the host's write is under way, the out buffer is in the outbox table. 2: it said "writable" meanwhile. */
-  offered: u32;
   /** When the last block or keep-alive was complete, and when a batch or keep-alive was last written; host's ms. */
   received: f64;
   sent: f64;
@@ -50,6 +52,10 @@ export class Connection {
   /** Windows of a session of own peers that compresses, `deflate/window.ts`; 0 until they are needed. */
   sendWindow: u32;
   receiveWindow: u32;
+  /** Number of the batch at hand, and frames and marks of batches that wait for their turn. */
+  batch: u32;
+  heldHead: u32;
+  heldTail: u32;
 }
 
 @inline
@@ -89,11 +95,23 @@ export function closeConnection(id: u32): void {
   const connection = connectionAt(id);
   if (connection.port == NONE) return;
   if (connection.slot != 0) releaseSlot(connection.slot);
+  dropHeld(connection);
   if (connection.out != 0) releaseOut(connection.out);
   if (connection.sendWindow != 0) releaseWindow(connection.sendWindow);
   if (connection.receiveWindow != 0) releaseWindow(connection.receiveWindow);
   remove(connection.port, id);
   connection.port = NONE;
+}
+
+/** Gives back what waits for its turn (`stream/order.ts`). */
+function dropHeld(connection: Connection): void {
+  for (let node = connection.heldHead; node != 0; ) {
+    const slot = changetype<Node>(node).slot;
+    const next = changetype<Node>(node).next;
+    if (!(slot & 1)) releaseSlot(slot);
+    releaseNode(node);
+    node = next;
+  }
 }
 
 function append(port: u32, id: u32): void {

@@ -10,11 +10,11 @@ import { deflateZlib, initDeflate } from './deflate/deflate';
 import { inflateZlib } from './deflate/inflate';
 import {
   CONNECTION_BYTES, CONNECTIONS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES, FRAME_MIN, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_ENTRY,
-  INBOX_TABLE, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORTS, SCRATCH,
+  INBOX_TABLE, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE, LARGE_FRAME_MAX, NONE, ORDER_MS, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORTS, SCRATCH,
   SCRATCH_BYTES, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
 } from './memory';
 import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
-import { portAt, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, takePort } from './port';
+import { orderOf, portAt, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, takePort } from './port';
 import { fill as fillOutbox, withdraw } from './queue/deal';
 import { hold, isHeld, watchQueues } from './queue/hold';
 import { emptyQueues, openPorts, sharePools } from './queue/queue';
@@ -22,6 +22,7 @@ import { isPriority } from './queue/classify';
 import { initReady, markReady, unmarkReady } from './queue/ready';
 import { seedRandom } from './random';
 import { decode } from './stream/decode';
+import { inOrder, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
 import { forgetPort, initFdb, sweepFdb } from './switch/fdb';
 import { framesForwarded } from './switch/forward';
 import { hubAt, joinHub, leaveHub, takeHub } from './switch/hubs';
@@ -31,7 +32,7 @@ import { destinationIp, destinationPort, etherType, flags, layer3, layer4, packe
 
 export {
   CONNECTION_BYTES, CONNECTIONS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES, FRAME_MIN, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_TABLE,
-  KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORTS,
+  KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, ORDER_MS, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORTS,
   SCRATCH, SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS,
   TAPS_READY,
 };
@@ -87,7 +88,10 @@ export function openPort(hub: u32, kind: u32, portFlags: u32, frameMax: u32, blo
 /** Closes a port with its connections; what it still had to send is lost. */
 export function closePort(id: u32): void {
   const port = portAt(id);
-  while (port.firstConnection != NONE) closeConnection(port.firstConnection);
+  while (port.firstConnection != NONE) {
+    withdraw(port.firstConnection);
+    closeConnectionState(port.firstConnection);
+  }
   emptyQueues(id);
   if (port.kind == PORT_TAP) dropBatch(id);
   forgetPort(id);
@@ -105,10 +109,11 @@ export function joinConnection(port: u32, maySend: u32, now: f64): u32 {
   return id;
 }
 
-export function closeConnection(id: u32): void {
+export function closeConnection(id: u32, now: f64): void {
   const port = connectionAt(id).port;
   if (port == NONE) return;
   withdraw(id);
+  leaveOrder(id, now);
   closeConnectionState(id);
   // Another connection may have to carry now what waited for this one.
   markReady(port);
@@ -116,6 +121,8 @@ export function closeConnection(id: u32): void {
 
 /** In the result of a piece: its connection is not to be read for now, see `queue/hold.ts`. */
 const HELD: u32 = 0x100;
+/** Frames of its session wait for others: see `stream/order.ts`. */
+const WAITS: u32 = 0x200;
 
 /** Handles the first `count` pieces of the inbox; the result of each is in its entry. */
 export function receive(count: u32, now: f64): void {
@@ -130,9 +137,20 @@ export function receive(count: u32, now: f64): void {
       watchQueues();
       result = decode(id, at, at + load<u32>(entry, 8), now);
       if (hold(port, now)) result |= HELD;
+      if (!inOrder(port)) result |= WAITS;
     }
     store<u32>(entry, result, 12);
   }
+}
+
+/** Forwards frames of the port that have waited for too long; 1 when some still wait. */
+export function releaseLate(port: u32, now: f64): u32 {
+  return releaseLateFrames(port, now) ? 1 : 0;
+}
+
+/** How often the port has given batches up. */
+export function batchesSkipped(port: u32): u32 {
+  return orderOf(port).skipped;
 }
 
 /** See `queue/deal.ts`. */

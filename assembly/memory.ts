@@ -199,6 +199,15 @@ export const BLOCK_UNFINISHED: u32 = 0x8000_0000;
  * is that of what it was deflated to. With windows it goes on where the last such block of the connection ended.
  */
 export const BLOCK_DEFLATED: u32 = 0x4000_0000;
+/**
+ * Between our own peers, when they agreed on it, this bit of a batch's count says: the number of the batch follows, a u32,
+ * see `stream/order.ts`. A keep-alive's mark has it too, and is looked for first.
+ */
+export const BATCH_NUMBERED: u32 = 0x8000_0000;
+/** Milliseconds for which the frames of a batch wait for those of earlier ones that come on other connections. */
+export const ORDER_MS: f64 = 250;
+/** Bytes of a port that wait so at most: as much as 8 connections hold between them, with 128 KiB in the kernel of each, twice. */
+export const ORDER_BYTES_MAX: u32 = 0x40_0000;
 /** `protocol/data-plane.md` §1.2. */
 export const KEEP_ALIVE_MAX: u32 = 512;
 export const KEEP_ALIVE_MARK: u32 = 0xffff_ffff;

@@ -1,6 +1,7 @@
 /** A port of a hub: where frames enter and leave the switch. Behind it is a session or a TAP. */
 
 import { DROP_CAUSES } from './counters';
+import { FLOW_MEMORY_BYTES } from './deflate/flows';
 import { NONE, PORT_BYTES, PORTS, PORTS_MAX } from './memory';
 
 export const PORT_FREE: u32 = 0;
@@ -25,6 +26,9 @@ export const PORT_COMPRESS: u32 = 32;
 export const PORT_DEFLATE: u32 = 64;
 /** Beside both: what is deflated goes on where the last such block ended. */
 export const PORT_WINDOW: u32 = 128;
+
+/** Both sides are ours: bulk batches are numbered, so that one flow can use several connections. */
+export const PORT_ORDERS: u32 = 256;
 
 @unmanaged
 export class Port {
@@ -92,6 +96,27 @@ export class Codec {
 /** Byte offset of the port's `Codec`, and of its memory of flows (`deflate/flows.ts`). */
 export const PORT_CODEC: u32 = PORT_DROPS + DROP_CAUSES * 8;
 const PORT_FLOWS: u32 = PORT_CODEC + 48;
+
+/** See `stream/order.ts`. */
+@unmanaged
+export class Order {
+  /** Number of the next batch that is sent, and of the one whose turn it is to be forwarded. */
+  sent: u32;
+  expected: u32;
+  /** Bytes of frames that wait. */
+  bytes: u32;
+  /** How often batches were given up. */
+  skipped: u32;
+  /** Since when frames wait for the same batch, host's ms; 0 when none does. */
+  since: f64;
+}
+
+const PORT_ORDER: u32 = PORT_FLOWS + FLOW_MEMORY_BYTES;
+
+@inline
+export function orderOf(port: u32): Order {
+  return changetype<Order>(PORTS + port * PORT_BYTES + PORT_ORDER);
+}
 
 @inline
 export function codecOf(port: u32): Codec {

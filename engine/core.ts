@@ -40,11 +40,14 @@ const STREAM_ERRORS = [
   '',
   'a block says that it stands for frames of more than 65,535 bytes',
   'a compressed block does not fit those before it, or there is no memory for it',
+  'the number of a batch is above 0x7fffffff, or the batch is empty',
 ] as const;
 /** Not an error: the peer has sent its last on a connection. */
 const STREAM_RETIRED = 3;
 /** Beside any of these: the connection is not to be read for now. */
 const STREAM_HELD = 0x100;
+/** Likewise: frames of its session wait for those of an earlier batch. */
+const STREAM_WAITS = 0x200;
 
 /** How much the core may hold at once. */
 export interface CoreSizes {
@@ -79,6 +82,8 @@ export interface PortOptions {
   readonly offload?: boolean;
   /** Takes super-frames of UDP too. */
   readonly offloadUdp?: boolean;
+  /** Both sides are ours: bulk batches are numbered and forwarded in their order, whatever connection they come on. */
+  readonly orders?: boolean;
   /** Blocks are compressed, `protocol/data-plane.md` §2. */
   readonly compress?: boolean;
   /** Both sides are ours: only blocks that get smaller are compressed. */
@@ -158,7 +163,9 @@ interface CoreExports {
   openPort(hub: number, kind: number, flags: number, frameMax: number, blockMax: number, stationsMax: number): number;
   closePort(port: number): void;
   joinConnection(port: number, maySend: number, now: number): number;
-  closeConnection(connection: number): void;
+  closeConnection(connection: number, now: number): void;
+  releaseLate(port: number, now: number): number;
+  batchesSkipped(port: number): number;
   receive(count: number, now: number): void;
   fill(now: number): number;
   connectionWritable(connection: number): void;
@@ -199,6 +206,8 @@ export class Core {
   readonly writeBatch: FrameBatch;
   /** Bytes that one turn's input may have. */
   readonly inboxBytes: number;
+  /** Milliseconds for which a frame waits for those before it at most: see `releaseLate`. */
+  readonly orderMs: number;
   /** Milliseconds for which `isHeld` and `isTapHeld` say yes at most. */
   readonly holdMs: number;
 
@@ -262,6 +271,7 @@ export class Core {
     this.#inbox = constant('INBOX');
     this.inboxBytes = constant('INBOX_BYTES');
     this.holdMs = constant('HOLD_MS');
+    this.orderMs = constant('ORDER_MS');
     this.#inboxTable = constant('INBOX_TABLE') >>> 2;
     this.#inboxEntries = constant('INBOX_ENTRIES');
     this.#outboxTable = constant('OUTBOX_TABLE') >>> 2;
@@ -343,9 +353,21 @@ export class Core {
     return this.#found(this.#wasm.joinConnection(port, maySend ? 1 : 0, now), 'connections', 4096);
   }
 
-  closeConnection(connection: number): void {
+  /** What of its frames waits for earlier ones is forwarded. */
+  closeConnection(connection: number, now: number): void {
     this.calls++;
-    this.#wasm.closeConnection(connection);
+    this.#wasm.closeConnection(connection, now);
+  }
+
+  /** Forwards frames of the port that have waited for `orderMs` or longer; whether some still wait. */
+  releaseLate(port: number, now: number): boolean {
+    this.calls++;
+    return this.#wasm.releaseLate(port, now) !== 0;
+  }
+
+  /** How often frames of the port were not waited for any longer. */
+  batchesSkipped(port: number): number {
+    return this.#wasm.batchesSkipped(port);
   }
 
   /** Bytes of the inbox that are free. A chunk that does not fit waits until `receive` has emptied it. */
@@ -382,13 +404,15 @@ export class Core {
 
   /**
    * Handles what was pushed. `failed` is told of each connection that has to be closed, and why; `retired` of each on
-   * which the peer has sent its last; `held` of each that is not to be read as long as `isHeld` says so.
+   * which the peer has sent its last; `held` of each that is not to be read as long as `isHeld` says so; `waiting` of each
+   * whose session has frames that wait for earlier ones.
    */
   receive(
     now: number,
     failed: (connection: number, cause: string) => void,
     retired: (connection: number) => void = () => {},
     held: (connection: number) => void = () => {},
+    waiting: (connection: number) => void = () => {},
   ): void {
     const pieces = this.#pieces;
     if (pieces === 0) return;
@@ -400,8 +424,9 @@ export class Core {
     for (let i = 0; i < pieces; i++) {
       const at = this.#inboxTable + i * 4;
       const word = this.#words[at + 3]!;
-      const result = word & ~STREAM_HELD;
-      if (word !== result) held(this.#words[at]!);
+      const result = word & ~(STREAM_HELD | STREAM_WAITS);
+      if (word & STREAM_HELD) held(this.#words[at]!);
+      if (word & STREAM_WAITS) waiting(this.#words[at]!);
       if (result === STREAM_RETIRED) retired(this.#words[at]!);
       else if (result !== 0) failed(this.#words[at]!, STREAM_ERRORS[result] ?? 'the stream is broken');
     }
@@ -595,7 +620,8 @@ export class Core {
       (options.offloadUdp === true ? 16 : 0) |
       (options.compress === true ? 32 : 0) |
       (options.deflate === true ? 64 : 0) |
-      (options.windowed === true ? 128 : 0);
+      (options.windowed === true ? 128 : 0) |
+      (options.orders === true ? 256 : 0);
     const windows = options.windows ?? 0;
     if (windows > this.#windowsFree) {
       throw new RangeError(`the core has ${this.#windowsFree} windows for compression left, and ${windows} are needed`);

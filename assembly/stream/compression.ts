@@ -14,7 +14,7 @@ import { deflateInWindow, inflatedFrame, inflateInWindow, initDeflateWindow, ini
 import { FRAME_MIN, SMALL_FRAME_MAX } from '../memory';
 import { frameOf, releaseSlot, releaseWindow, Slot, takeSlot, takeWindow } from '../pool';
 import { codecOf, countDrop, flowsOf, portAt, PORT_WINDOW } from '../port';
-import { forward } from '../switch/forward';
+import { arrive } from './order';
 
 /** Bytes that the deflated form of a frame may take while it is being written. */
 @inline
@@ -86,7 +86,7 @@ export function takeDeflated(c: Connection, at: u32, length: u32, now: f64): boo
     s.unfinished = 1;
     s.segment = <u16>c.segment;
   }
-  forward(id, slot, now);
+  arrive(c, slot, now);
   return true;
 }
 

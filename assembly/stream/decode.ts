@@ -4,11 +4,11 @@ import { clock } from '../codec';
 import { connectionAt } from '../connection';
 import { DROP_LONG, DROP_MEMORY, DROP_SHORT } from '../counters';
 import { INFLATE_SLACK } from '../deflate/inflate';
-import { BLOCK_DEFLATED, BLOCK_UNFINISHED, FRAME_MIN, KEEP_ALIVE_MARK, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE } from '../memory';
+import { BATCH_NUMBERED, BLOCK_DEFLATED, BLOCK_UNFINISHED, FRAME_MIN, KEEP_ALIVE_MARK, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE } from '../memory';
 import { frameOf, releaseSlot, Slot, takeSlot } from '../pool';
-import { codecOf, countDrop, portAt, PORT_COMPRESS, PORT_DEFLATE, PORT_OFFLOAD, PORT_RETIRES } from '../port';
-import { forward } from '../switch/forward';
+import { codecOf, countDrop, portAt, PORT_COMPRESS, PORT_DEFLATE, PORT_OFFLOAD, PORT_ORDERS, PORT_RETIRES } from '../port';
 import { takeDeflated } from './compression';
+import { arrive, BATCH_PLAIN, beginBatch, endBatch } from './order';
 
 export const STREAM_OK: u32 = 0;
 /** A block is longer than the session allows: the connection is to be closed. */
@@ -20,19 +20,23 @@ export const STREAM_SEGMENT_TOO_LONG: u32 = 4;
 
 /** A deflated block does not fit what came before it, or no memory was left for it: the connection is to be closed. */
 export const STREAM_DEFLATE: u32 = 5;
+/** The number of a batch is none: the connection is to be closed. */
+export const STREAM_NUMBER: u32 = 6;
 
 /** The peer has sent its last on this connection, which is in order. */
 export const STREAM_RETIRED: u32 = 3;
 
-const COUNT: u32 = 0;
-const SIZE: u32 = 1;
-const BODY: u32 = 2;
-const KEEP_ALIVE_SIZE: u32 = 3;
-const KEEP_ALIVE_BODY: u32 = 4;
+const COUNT: u8 = 0;
+const SIZE: u8 = 1;
+const BODY: u8 = 2;
+const KEEP_ALIVE_SIZE: u8 = 3;
+const KEEP_ALIVE_BODY: u8 = 4;
 /** Behind the size of a block with BLOCK_UNFINISHED. */
-const SEGMENT: u32 = 6;
+const SEGMENT: u8 = 6;
+/** Behind a count with BATCH_NUMBERED. */
+const NUMBER: u8 = 7;
 /** Behind an error: whatever still comes is not looked at. */
-const BROKEN: u32 = 5;
+const BROKEN: u8 = 5;
 
 /** Feeds the bytes from `at` to `end` to a connection; the frames in them are forwarded. */
 export function decode(id: u32, at: u32, end: u32, now: f64): u32 {
@@ -74,10 +78,10 @@ function decodeBytes(id: u32, at: u32, end: u32, now: f64): u32 {
         if (c.number == KEEP_ALIVE_RETIRE && portAt(c.port).flags & PORT_RETIRES && c.retired == 0) c.retired = 1;
         c.state = COUNT;
       } else {
-        endBlock(id);
         const slot = c.slot;
         c.slot = 0;
-        if (slot != 0) forward(c.port, slot, now);
+        if (slot != 0) arrive(c, slot, now);
+        endBlock(id, now);
       }
       continue;
     }
@@ -107,11 +111,19 @@ function onNumber(id: u32, number: u32, now: f64): u32 {
   if (c.state == COUNT) {
     if (number == KEEP_ALIVE_MARK) {
       c.state = KEEP_ALIVE_SIZE;
+    } else if (number & BATCH_NUMBERED && portAt(c.port).flags & PORT_ORDERS) {
+      c.blocks = number & ~BATCH_NUMBERED;
+      c.state = NUMBER;
     } else if (number != 0) {
       // There is no upper limit on it, and nothing is ever allocated by it.
       c.blocks = number;
       c.state = SIZE;
     }
+    return STREAM_OK;
+  }
+  if (c.state == NUMBER) {
+    if (c.blocks == 0 || !beginBatch(id, number, now)) return STREAM_NUMBER;
+    c.state = SIZE;
     return STREAM_OK;
   }
   if (c.state == KEEP_ALIVE_SIZE) {
@@ -159,7 +171,7 @@ function startBlock(id: u32, number: u32, now: f64): void {
   c.slot = 0;
   if (number == 0) {
     c.received = now;
-    endBlock(id);
+    endBlock(id, now);
     return;
   }
   c.state = BODY;
@@ -199,16 +211,17 @@ function takePart(id: u32, at: u32, bytes: u32, now: f64): u32 {
   c.slot = 0;
   c.missing = 4;
   c.received = now;
-  endBlock(id);
   const taken = whole
     ? takeDeflated(c, at, bytes, now)
     : takeDeflated(c, frameOf(slot), changetype<Slot>(slot).length, now);
   if (slot != 0) releaseSlot(slot);
+  endBlock(id, now);
   return taken ? STREAM_OK : STREAM_DEFLATE;
 }
 
 @inline
-function endBlock(id: u32): void {
+function endBlock(id: u32, now: f64): void {
   const c = connectionAt(id);
   c.state = --c.blocks != 0 ? SIZE : COUNT;
+  if (c.blocks == 0 && c.batchState != BATCH_PLAIN) endBatch(id, now);
 }

@@ -2,11 +2,12 @@
 
 import { clock } from '../codec';
 import { Connection } from '../connection';
-import { BLOCK_DEFLATED, BLOCK_UNFINISHED, KEEP_ALIVE_MARK, OUT_BUFFER_BYTES } from '../memory';
+import { BATCH_NUMBERED, BLOCK_DEFLATED, BLOCK_UNFINISHED, KEEP_ALIVE_MARK, OUT_BUFFER_BYTES } from '../memory';
 import { frameOf, Node, releaseSlot, Slot } from '../pool';
-import { codecOf, portAt, PORT_COMPRESS, PORT_DEFLATE } from '../port';
+import { codecOf, portAt, PORT_COMPRESS, PORT_DEFLATE, PORT_ORDERS } from '../port';
 import { dequeue } from '../queue/queue';
 import { random32 } from '../random';
+import { nextBatchNumber } from './order';
 import { compressedRoom, writeSmaller, writeZlib } from './compression';
 
 /** Frames of one batch of a session that compresses: some two milliseconds' work. */
@@ -33,7 +34,9 @@ export function encodeBatch(c: Connection, id: u32, priority: bool): void {
   const started = compresses ? clock() : 0;
   const start = c.out + c.outLength;
   const end = c.out + OUT_BUFFER_BYTES;
-  let at = start + 4;
+  // Priority frames wait for nobody, and nobody waits for them.
+  const numbered = (port.flags & PORT_ORDERS) != 0 && !priority;
+  let at = start + (numbered ? 8 : 4);
   let frames: u32 = 0;
   let bytes: u32 = 0;
   while (true) {
@@ -58,7 +61,8 @@ export function encodeBatch(c: Connection, id: u32, priority: bool): void {
   }
   if (compresses) codecOf(id).sendTime += clock() - started;
   if (frames == 0) return;
-  store<u32>(start, bswap<u32>(frames));
+  store<u32>(start, bswap<u32>(numbered ? frames | BATCH_NUMBERED : frames));
+  if (numbered) store<u32>(start, bswap<u32>(nextBatchNumber(id)), 4);
   c.outLength = at - c.out;
 }
 

@@ -12,6 +12,9 @@ export const EXTENSION_RETIRE = 'retire';
  */
 export const EXTENSION_OFFLOAD = 'offload';
 
+/** Bulk batches are numbered, so that one flow can use several connections (`assembly/stream/order.ts`). */
+export const EXTENSION_ORDER = 'order';
+
 /** In a compressed session only blocks that get smaller are compressed (`assembly/memory.ts`, BLOCK_DEFLATED). */
 export const EXTENSION_DEFLATE = 'deflate';
 
@@ -24,6 +27,7 @@ const LARGE_FRAME_BYTES = 65_600;
 const OWN_EXTENSIONS: Extensions = new Map([
   [EXTENSION_RETIRE, 1],
   [EXTENSION_OFFLOAD, 1],
+  [EXTENSION_ORDER, 1],
 ]);
 const OF_COMPRESSION: Extensions = new Map([
   [EXTENSION_DEFLATE, 1],
@@ -64,6 +68,7 @@ export function portAbilities(agreed: Extensions, compress: boolean, connections
   const windowed = deflate && agreed.has(EXTENSION_WINDOW);
   const abilities = {
     retires: agreed.has(EXTENSION_RETIRE),
+    orders: agreed.has(EXTENSION_ORDER),
     compress,
     deflate,
     windowed,

@@ -9,6 +9,8 @@ import type { Channel, Clock, Scheduler, Tap } from '../host.ts';
 /** What the plane has to know of a connection in its tunnel phase. */
 export interface Lane {
   readonly channel: Channel;
+  /** The session's port in the core. */
+  readonly port: number;
   /** The peer broke the rules of the stream. */
   failed(cause: string): void;
   /** The peer has sent its last on this connection. */
@@ -34,6 +36,8 @@ const TAP_READ_BYTES = 256 * 1024;
  * their turn: what comes together costs little more than one of it.
  */
 const SILENCE_MS = 1;
+/** How often it is looked, in the time that frames may wait for earlier ones. */
+const LATE_LOOKS = 5;
 
 export class Plane {
   readonly #core: Core;
@@ -43,6 +47,8 @@ export class Plane {
   readonly #taps = new Map<number, TapPort>();
   /** Connections that are not read, because a queue is full of their frames. */
   readonly #held = new Set<number>();
+  /** Ports with frames that wait for earlier ones. */
+  readonly #late = new Set<number>();
   /** Free places in the core's read table, as it said last. */
   #places = 0;
   #turnIsDue = false;
@@ -71,7 +77,7 @@ export class Plane {
   detach(connection: number): void {
     this.#lanes.delete(connection);
     this.#held.delete(connection);
-    this.#core.closeConnection(connection);
+    this.#core.closeConnection(connection, this.#clock.now());
     // What waited for it, or for the buffer that it held, can leave now.
     this.wake();
   }
@@ -138,7 +144,27 @@ export class Plane {
       (connection, cause) => this.#lanes.get(connection)?.failed(cause),
       (connection) => this.#lanes.get(connection)?.retired(),
       (connection) => this.#hold(connection),
+      (connection) => this.#awaitLate(connection),
     );
+  }
+
+  /** Frames wait for others that may never come: they are not forgotten when nothing else comes either. */
+  #awaitLate(connection: number): void {
+    const port = this.#lanes.get(connection)?.port;
+    if (port === undefined || this.#late.has(port)) return;
+    this.#late.add(port);
+    this.#scheduler.after(this.#core.orderMs, () => this.#releaseLate(port));
+  }
+
+  #releaseLate(port: number): void {
+    // It may have been closed meanwhile.
+    if (!this.#late.has(port)) return;
+    if (this.#core.releaseLate(port, this.#clock.now())) {
+      this.#scheduler.after(this.#core.orderMs / LATE_LOOKS, () => this.#releaseLate(port));
+    } else {
+      this.#late.delete(port);
+    }
+    this.wake();
   }
 
   #hold(connection: number): void {

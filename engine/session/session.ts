@@ -103,6 +103,7 @@ export class Session implements Timed {
     const connection = core.openConnection(this.port, sends, now);
     const tunnel: Writable<Tunnel> = {
       channel,
+      port: this.port,
       connection,
       direction,
       since: now,

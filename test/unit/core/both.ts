@@ -52,7 +52,7 @@ export class Both {
 
   closeConnection(connection: number): void {
     this.#forget(connection);
-    this.rig.core.closeConnection(connection);
+    this.rig.core.closeConnection(connection, this.rig.now);
     this.twin.closeConnection(connection);
   }
 

@@ -221,14 +221,14 @@ describe.each(BUILDS)('%s: compression', (build) => {
     pair.right.feed(pair.far.connection, damaged);
     expect(pair.right.failures.map(({ cause }) => cause)).toEqual([expect.stringContaining('compressed block')]);
     expect(pair.far.drops).toEqual({ 'not-inflatable': 1 });
-    pair.right.core.closeConnection(pair.far.connection);
+    pair.right.core.closeConnection(pair.far.connection, pair.right.now);
     expect(pair.right.core.buffersFree).toBe(pair.right.core.buffersTotal);
     // As many connections one after the other as would use up all windows if one were lost.
     for (let i = 0; i < 10; i++) {
       const connection = pair.right.core.openConnection(pair.far.port, true, pair.right.now);
       pair.right.feed(connection, first);
       expect(pair.sink.take()).toHaveLength(1);
-      pair.right.core.closeConnection(connection);
+      pair.right.core.closeConnection(connection, pair.right.now);
     }
     expect(pair.right.failures).toHaveLength(1);
   });

@@ -139,7 +139,7 @@ describe.each(BUILDS)('%s: the receiver', (build) => {
     const { rig, from } = pair();
     rig.feed(from.connection, GOOD.subarray(0, 20));
     expect(rig.core.buffersFree).toBe(rig.core.buffersTotal - 1);
-    rig.core.closeConnection(from.connection);
+    rig.core.closeConnection(from.connection, rig.now);
     expect(rig.core.buffersFree).toBe(rig.core.buffersTotal);
   });
 
@@ -159,7 +159,7 @@ describe.each(BUILDS)('%s: the receiver', (build) => {
   test('bytes of a connection that was closed before they were handled are ignored', () => {
     const { rig, from, to } = pair();
     rig.core.push(from.connection, GOOD);
-    rig.core.closeConnection(from.connection);
+    rig.core.closeConnection(from.connection, rig.now);
     rig.receive();
     expect(to.sizes()).toEqual([]);
   });

@@ -47,7 +47,7 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
 
   test('when the reserved one dies the one before it takes over', () => {
     const { rig, from, connections, carried } = several(3, { qos: true });
-    rig.core.closeConnection(connections[2]!);
+    rig.core.closeConnection(connections[2]!, rig.now);
     from.send(bulk(1), voice(2));
     rig.drain();
     expect(carried()).toEqual([[1], [2], []]);
@@ -93,7 +93,7 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
     from.send(bulk(2));
     rig.drain();
     expect(carried()).toEqual([[1], []]);
-    rig.core.closeConnection(connections[0]!);
+    rig.core.closeConnection(connections[0]!, rig.now);
     rig.drain();
     expect(carried()).toEqual([[], [2]]);
   });
@@ -128,7 +128,7 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
     expect(rig.core.fill(rig.now)).toBe(2);
     const offers = [rig.core.offeredConnection(0), rig.core.offeredConnection(1)];
     const index = offers.indexOf(connections[0]!);
-    rig.core.closeConnection(connections[0]!);
+    rig.core.closeConnection(connections[0]!, rig.now);
     expect(rig.core.offeredConnection(index)).toBeUndefined();
     // The host may still say what it wrote.
     rig.core.written(index, 10, true);
@@ -258,7 +258,7 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
     from.send(voice(77));
     rig.drain((_connection, length) => [length, false]);
     expect(carried()).toEqual([...Array.from({ length: 31 }, (_, i) => [30 - i]), [77]]);
-    for (const connection of connections.toReversed()) rig.core.closeConnection(connection);
+    for (const connection of connections.toReversed()) rig.core.closeConnection(connection, rig.now);
     from.send(bulk(1));
     rig.drain();
     expect(rig.core.buffersFree).toBe(rig.core.buffersTotal - 1);
