@@ -56,6 +56,7 @@ export class Connection {
   batch: u32;
   heldHead: u32;
   heldTail: u32;
+  heldBytes: u32;
 }
 
 @inline

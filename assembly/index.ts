@@ -22,7 +22,7 @@ import { isPriority } from './queue/classify';
 import { initReady, markReady, unmarkReady } from './queue/ready';
 import { seedRandom } from './random';
 import { decode } from './stream/decode';
-import { inOrder, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
+import { inOrder, isAhead, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
 import { forgetPort, initFdb, sweepFdb } from './switch/fdb';
 import { framesForwarded } from './switch/forward';
 import { hubAt, joinHub, leaveHub, takeHub } from './switch/hubs';
@@ -136,7 +136,7 @@ export function receive(count: u32, now: f64): void {
     if (port != NONE) {
       watchQueues();
       result = decode(id, at, at + load<u32>(entry, 8), now);
-      if (hold(port, now)) result |= HELD;
+      if (hold(port, now) || isAhead(id)) result |= HELD;
       if (!inOrder(port)) result |= WAITS;
     }
     store<u32>(entry, result, 12);
@@ -223,7 +223,7 @@ export function tapRead(port: u32, count: u32, now: f64): u32 {
 
 /** Whether the session's connections are not to be read now: see `queue/hold.ts`. */
 export function connectionHeld(id: u32, now: f64): u32 {
-  return isHeld(connectionAt(id).port, now) ? 1 : 0;
+  return isAhead(id) || isHeld(connectionAt(id).port, now) ? 1 : 0;
 }
 
 /** Whether the TAP is not to be read now: see `queue/hold.ts`. */

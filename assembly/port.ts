@@ -109,6 +109,11 @@ export class Order {
   skipped: u32;
   /** Since when frames wait for the same batch, host's ms; 0 when none does. */
   since: f64;
+  /** The connection that the last batch went to, how many bytes it got since when, and when it got the last. */
+  lane: u32;
+  laneBytes: u32;
+  laneSince: f64;
+  laneUsed: f64;
 }
 
 const PORT_ORDER: u32 = PORT_FLOWS + FLOW_MEMORY_BYTES;

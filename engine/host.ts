@@ -39,6 +39,11 @@ export interface Channel {
   write(bytes: Uint8Array): number;
   /** Segments that the kernel has sent again since the connection was opened; undefined where it does not tell. */
   retransmissions?(): number | undefined;
+  /**
+   * Has the kernel take no more while it holds so many bytes that it has not sent yet: `writable` then tells that the
+   * network takes more. Does nothing where that cannot be had.
+   */
+  limitUnsent?(bytes: number): void;
   /** Stops and restarts reading, so that TCP pushes back on the peer. */
   pause(): void;
   resume(): void;

@@ -6,12 +6,19 @@
 import { connectionAt, MAY_SEND } from '../connection';
 import { NONE, OUTBOX_ENTRIES, OUTBOX_ENTRY, OUTBOX_TABLE } from '../memory';
 import { outFree, outTotal, releaseOut, takeOut } from '../pool';
-import { portAt, PORT_QOS } from '../port';
+import { orderOf, portAt, PORT_ORDERS, PORT_QOS } from '../port';
 import { encodeBatch, encodeKeepAlive } from '../stream/encode';
 import { markReady, nextReady } from './ready';
 
 /** Set by the host in `taken`: it wants no more for now and will say when it does. */
 export const NOT_WRITABLE: u32 = 0x8000_0000;
+
+/** Milliseconds for which bulk goes to one connection of several. */
+const LANE_MS: f64 = 1;
+/** That many bytes in LANE_MS, a Gbit/s, are more than connections are limited to. */
+const FAST_BYTES: u32 = 125_000;
+/** Milliseconds for which such a one is waited for before another has its turn: a write takes its time. */
+const PATIENCE_MS: f64 = 2;
 
 let offered: u32 = 0;
 
@@ -94,11 +101,7 @@ function serve(id: u32, now: f64): bool {
     last = next;
   }
   const reserved = port.flags & PORT_QOS && sendable >= 2 ? last : NONE;
-  let bulk = NONE;
-  for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
-    const c = connectionAt(next);
-    if (c.flags & MAY_SEND && c.writable && c.out == 0 && !c.offered && next != reserved) bulk = next;
-  }
+  const bulk = port.flags & PORT_ORDERS ? nextInTurn(id, reserved, now) : lastFree(id, reserved);
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
     const c = connectionAt(next);
     if (!c.writable || c.offered) continue;
@@ -119,13 +122,70 @@ function serve(id: u32, now: f64): bool {
       c.outLength = c.outTaken = 0;
       if (c.keepAlive != 0) encodeKeepAlive(c);
       if (takesPriority) encodeBatch(c, id, true);
-      if (takesBulk) encodeBatch(c, id, false);
+      if (takesBulk) {
+        const before = c.outLength;
+        encodeBatch(c, id, false);
+        noteLane(id, next, c.outLength - before, now);
+      }
       c.sent = now;
     }
     offer(next);
   }
   if (starved) markReady(id);
   return !starved;
+}
+
+/** Towards SoftEther bulk goes to the last connection that takes it, and stays there as long as it does (§4.3). */
+function lastFree(id: u32, reserved: u32): u32 {
+  let last = NONE;
+  for (let next = portAt(id).firstConnection; next != NONE; next = connectionAt(next).next) {
+    if (next != reserved && isFree(next)) last = next;
+  }
+  return last;
+}
+
+/**
+ * Between own peers, who keep batches in order, connections have their turn: a path that limits each of them lets through
+ * what all may have together, and a flow inside never meets the limit of one. Each has it for LANE_MS, or until it takes
+ * no more. One that takes FAST_BYTES in that time, and would take more, keeps it: nothing limits it, and what comes on one
+ * connection need not be put in order.
+ */
+function nextInTurn(id: u32, reserved: u32, now: f64): u32 {
+  const order = orderOf(id);
+  const lane = order.lane;
+  const fast = order.laneBytes >= FAST_BYTES;
+  if (lane != reserved && connectionAt(lane).port == id && connectionAt(lane).flags & MAY_SEND) {
+    if (isFree(lane) && (fast || now - order.laneSince < LANE_MS)) return lane;
+    if (!isFree(lane) && fast && now - order.laneUsed < PATIENCE_MS) return NONE;
+  }
+  let first = NONE;
+  let after = NONE;
+  let passed = false;
+  for (let next = portAt(id).firstConnection; next != NONE; next = connectionAt(next).next) {
+    if (next != reserved && isFree(next)) {
+      if (first == NONE) first = next;
+      if (passed && after == NONE) after = next;
+    }
+    if (next == lane) passed = true;
+  }
+  return after == NONE ? first : after;
+}
+
+function noteLane(id: u32, connection: u32, bytes: u32, now: f64): void {
+  const order = orderOf(id);
+  if (order.lane != connection || now - order.laneSince >= LANE_MS) {
+    order.lane = connection;
+    order.laneSince = now;
+    order.laneBytes = 0;
+  }
+  order.laneBytes += bytes;
+  order.laneUsed = now;
+}
+
+@inline
+function isFree(id: u32): bool {
+  const c = connectionAt(id);
+  return (c.flags & MAY_SEND) != 0 && c.writable != 0 && c.out == 0 && !c.offered;
 }
 
 function offer(id: u32): void {

@@ -5,7 +5,7 @@
  */
 
 import { Connection, connectionAt } from '../connection';
-import { NONE, ORDER_BYTES_MAX, ORDER_MS } from '../memory';
+import { AHEAD_BYTES, NONE, ORDER_BYTES_MAX, ORDER_MS } from '../memory';
 import { largeFree, largeTotal, Node, releaseNode, releaseSlot, Slot, smallFree, smallTotal, takeNode } from '../pool';
 import { orderOf, portAt } from '../port';
 import { forward } from '../switch/forward';
@@ -56,11 +56,22 @@ export function inOrder(id: u32): bool {
   return orderOf(id).since == 0;
 }
 
+/**
+ * Whether the connection has brought so much whose turn has not come that it is not to be read for now: the bytes that
+ * the others wait for are behind them in line.
+ */
+@inline
+export function isAhead(id: u32): bool {
+  return connectionAt(id).heldBytes >= AHEAD_BYTES;
+}
+
 /** A frame is complete. Takes over the hold on the slot. */
 export function arrive(c: Connection, slot: u32, now: f64): void {
   if (c.batchState != BATCH_WAITS || !append(c, slot)) return forward(c.port, slot, now);
   const order = orderOf(c.port);
-  order.bytes += changetype<Slot>(slot).length;
+  const length = changetype<Slot>(slot).length;
+  order.bytes += length;
+  c.heldBytes += length;
   const scarce = largeFree < largeTotal >> 2 || smallFree < smallTotal >> 2;
   if (scarce || order.bytes > ORDER_BYTES_MAX) giveUp(c.port, now);
 }
@@ -105,7 +116,9 @@ function flush(port: u32, now: f64): void {
     take(c);
     while (c.heldHead != 0 && !(changetype<Node>(c.heldHead).slot & 1)) {
       const slot = take(c);
-      order.bytes -= changetype<Slot>(slot).length;
+      const length = changetype<Slot>(slot).length;
+      order.bytes -= length;
+      c.heldBytes -= length;
       forward(port, slot, now);
     }
     if (c.heldHead == 0 && c.batchState == BATCH_WAITS) {

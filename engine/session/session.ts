@@ -58,6 +58,12 @@ interface Timers {
   drainBy: number;
 }
 
+/**
+ * Unsent bytes that the kernel holds of one of several connections. With little of it, the next batch goes to the one
+ * that the network takes most from, and batches of one flow arrive close together.
+ */
+const UNSENT_BYTES = 128 * 1024;
+
 /** How often a retiring connection is looked after, and how long it may take to send what it has. */
 const DRAIN_LOOK_MS = 50;
 const DRAIN_MS = 5_000;
@@ -123,12 +129,18 @@ export class Session implements Timed {
       drain: Number.POSITIVE_INFINITY,
       drainBy: Number.POSITIVE_INFINITY,
     });
+    if (this.#tunnels.size > 1) this.#limitUnsent();
     this.#abandoned = Number.POSITIVE_INFINITY;
     plane.attach(connection, tunnel);
     this.#sendKeepAlive(tunnel, now);
     if (remainder.length > 0) plane.handleBytes(connection, remainder);
     this.#options.touch(this);
     return tunnel;
+  }
+
+  /** From the second connection on: what the kernel has of one cannot be given to another. */
+  #limitUnsent(): void {
+    for (const { channel } of this.#tunnels.keys()) channel.limitUnsent?.(UNSENT_BYTES);
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Socket } from 'bun';
 import type { Address, ChannelSecurity } from '../../engine/host.ts';
 import { plainAddress } from '../shared/address.ts';
 import type { Wire, WireEvents } from '../shared/channel.ts';
-import { kernelRetransmissions } from './kernel.ts';
+import { kernel } from './kernel.ts';
 
 /** What a socket of this host carries. */
 export interface Carrier {
@@ -28,9 +28,17 @@ export class BunWire implements Wire {
     return taken;
   }
 
+  /** Not in Bun's types. */
+  get #fd(): number | undefined {
+    return (this.socket as unknown as { readonly fd?: number }).fd;
+  }
+
   retransmissions(): number | undefined {
-    // Not in Bun's types.
-    return kernelRetransmissions((this.socket as unknown as { readonly fd?: number }).fd);
+    return kernel.retransmissions(this.#fd);
+  }
+
+  limitUnsent(bytes: number): void {
+    kernel.limitUnsent(this.#fd, bytes);
   }
 
   pause(): void {

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { Address } from '../../engine/host.ts';
 import { plainAddress } from '../shared/address.ts';
 import { NOBODY, type PlainWire, type WireEvents } from '../shared/channel.ts';
-import { kernelRetransmissions } from './kernel.ts';
+import { kernel } from './kernel.ts';
 
 /** Bytes that one read brings at most. Larger ones do not make it faster and spill the processor's cache. */
 const READ_BYTES = 128 * 1024;
@@ -83,7 +83,11 @@ export class BareSocket implements PlainWire {
   }
 
   retransmissions(): number | undefined {
-    return kernelRetransmissions((this.socket as unknown as WithHandle)._handle?.fd);
+    return kernel.retransmissions((this.socket as unknown as WithHandle)._handle?.fd);
+  }
+
+  limitUnsent(bytes: number): void {
+    kernel.limitUnsent((this.socket as unknown as WithHandle)._handle?.fd, bytes);
   }
 
   pause(): void {

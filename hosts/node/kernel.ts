@@ -1,16 +1,4 @@
-import type { Libc } from '../linux/libc.ts';
-import { retransmissions } from '../linux/tcp-info.ts';
+import { tcpSockets } from '../linux/tcp-socket.ts';
 import { loadLibc } from './libc.ts';
 
-let libc: Libc | undefined;
-
-/** As `retransmissions`; undefined too where the C library cannot be reached. */
-export function kernelRetransmissions(fd: number | undefined): number | undefined {
-  if (fd === undefined || fd < 0) return undefined;
-  try {
-    libc ??= loadLibc();
-  } catch {
-    return undefined;
-  }
-  return retransmissions(libc, fd);
-}
+export const kernel = tcpSockets(loadLibc);

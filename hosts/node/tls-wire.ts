@@ -3,7 +3,7 @@ import { duplicate } from '../linux/duplicate.ts';
 import type { Libc } from '../linux/libc.ts';
 import { NOBODY, type Wire, type WireChannel, type WireEvents } from '../shared/channel.ts';
 import { BareSocket } from './bare-socket.ts';
-import { kernelRetransmissions } from './kernel.ts';
+import { kernel } from './kernel.ts';
 import { loadLibc } from './libc.ts';
 
 /**
@@ -53,7 +53,11 @@ export class TlsWire implements Wire {
   }
 
   retransmissions(): number | undefined {
-    return kernelRetransmissions((this.#socket as unknown as WithHandle)._handle?.fd);
+    return kernel.retransmissions((this.#socket as unknown as WithHandle)._handle?.fd);
+  }
+
+  limitUnsent(bytes: number): void {
+    kernel.limitUnsent((this.#socket as unknown as WithHandle)._handle?.fd, bytes);
   }
 
   pause(): void {

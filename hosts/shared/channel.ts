@@ -22,6 +22,8 @@ export interface Wire {
   destroy(): void;
   /** Segments that the kernel has sent again; undefined where it does not tell. */
   retransmissions?(): number | undefined;
+  /** Has the kernel take no more while it holds so many unsent bytes, where that can be had. */
+  limitUnsent?(bytes: number): void;
   /**
    * Present where TLS can be left. Reads nothing more, is busy from now on, and when all that was taken has gone it calls
    * `WireChannel.switched`, never from inside this call.
@@ -109,6 +111,10 @@ export class WireChannel implements Channel, WireEvents {
 
   retransmissions(): number | undefined {
     return this.#wire?.retransmissions?.();
+  }
+
+  limitUnsent(bytes: number): void {
+    this.#wire?.limitUnsent?.(bytes);
   }
 
   leaveTls(): void {
