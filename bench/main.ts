@@ -14,11 +14,12 @@ const HELP = `Usage: npm run bench -- NAME [options]
   restart      how long a client's traffic rests when its server is restarted
   tunnel       Etherloom, SoftEther, OpenVPN, a raw TLS stream and a bare cable side by side (about 25 minutes)
   waking       how long a frame of a TAP waits for JavaScript, by the way of waiting for it
+  wan          one flow over long and limited lines, by the number of connections (about 12 minutes a round)
 
   --json             results as JSON
-  --runtime NAME     sessions, compression, waking, bare, restart: node or bun; both when absent
-  --rounds N         deflate, compression, tunnel, waking, bare, restart: how often each has its turn, 3 when absent
-  --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare, compression: length of one transfer, 3 when absent
+  --runtime NAME     sessions, compression, wan, waking, bare, restart: node or bun; both when absent
+  --rounds N         deflate, compression, wan, tunnel, waking, bare, restart: how often each has its turn, 3 when absent
+  --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare, compression, wan: length of one transfer, 3 when absent (wan: 8)
   --milliseconds N   core: length of one measurement, 200 when absent
   --build NAME       core: simd or scalar; both when absent
   --sizes LIST       deflate: bytes of a frame, separated by commas; 64 to 65000 when absent
@@ -93,6 +94,10 @@ async function main(): Promise<void> {
     const { renderRestart, runRestart } = await import('./restart.ts');
     const results = await runRestart(turns(values));
     console.log(values.json ? JSON.stringify({ results }) : renderRestart(results));
+  } else if (name === 'wan') {
+    const { renderWan, runWan } = await import('./wan.ts');
+    const results = await runWan({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '8') });
+    console.log(values.json ? JSON.stringify({ results }) : renderWan(results));
   } else if (name === 'waking') {
     const { renderWaking, runWaking } = await import('./waking.ts');
     const results = await runWaking(turns(values));
@@ -109,7 +114,7 @@ async function main(): Promise<void> {
     throw new UsageError(
       name === undefined
         ? HELP
-        : `there is no bench "${name}": expected core, deflate, compression, sessions, bare, restart, tunnel or waking`,
+        : `there is no bench "${name}": expected core, deflate, compression, sessions, bare, restart, tunnel, waking or wan`,
     );
   }
 }

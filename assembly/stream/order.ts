@@ -88,10 +88,13 @@ export function endBatch(id: u32, now: f64): void {
   flush(port, now);
 }
 
-/** Forwards what has waited for too long; whether frames of the port still wait. */
+/**
+ * Forwards what has waited for too long, and all that waits behind it: the connection that they wait for has stopped, and
+ * may have more of the batches that are missing. Whether frames of the port still wait.
+ */
 export function releaseLate(id: u32, now: f64): bool {
   const order = orderOf(id);
-  while (order.since != 0 && now - order.since >= ORDER_MS) giveUp(id, now);
+  if (order.since != 0 && now - order.since >= ORDER_MS) while (order.since != 0) giveUp(id, now);
   return order.since != 0;
 }
 

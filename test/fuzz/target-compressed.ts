@@ -9,10 +9,11 @@ const LARGE = { frameMax: 65_600, blockMax: 65_600 };
 const TUNNELS: readonly PortOptions[] = [
   { compress: true },
   { compress: true, deflate: true, offload: true, ...LARGE },
-  { compress: true, deflate: true, offload: true, windowed: true, windows: 6, ...LARGE },
+  { compress: true, deflate: true, offload: true, windowed: true, windows: 6, orders: true, ...LARGE },
+  { orders: true, offload: true, ...LARGE },
 ];
 
-/** The stream of a compressed session, of each kind: the first byte of an input says of which. */
+/** The stream of a session that compresses, or numbers its batches, or both: the first byte of an input says which. */
 export function compressedTarget(build: Build): Target {
   const rig = new Rig(build, { ...TEST_SIZES, windows: 6 });
   const memoryBytes = rig.core.readBatch.memory.length;
