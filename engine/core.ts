@@ -334,9 +334,9 @@ export class Core {
     return this.#openPort(hub, PORT_TAP, options);
   }
 
-  /** Windows that a new port can have. */
+  /** Windows that a new port can have; none where the core's codec, which they are made for, does not work. */
   get windowsFree(): number {
-    return this.#windowsFree;
+    return this.codec.name === 'wasm' ? this.#windowsFree : 0;
   }
 
   /** Closes a port with its connections; what it still had to send is lost. */
@@ -623,8 +623,8 @@ export class Core {
       (options.windowed === true ? 128 : 0) |
       (options.orders === true ? 256 : 0);
     const windows = options.windows ?? 0;
-    if (windows > this.#windowsFree) {
-      throw new RangeError(`the core has ${this.#windowsFree} windows for compression left, and ${windows} are needed`);
+    if (windows > this.windowsFree) {
+      throw new RangeError(`the core has ${this.windowsFree} windows for compression left, and ${windows} are needed`);
     }
     const frameMax = options.frameMax ?? 1600;
     const blockMax = options.blockMax ?? Math.max(3200, frameMax);

@@ -3,7 +3,7 @@
  *
  * Every position is entered into a table of one place for each hash of four bytes; a match is taken when it is found.
  * On frames of text that is smaller and faster than zlib's fastest setting, which takes matches of three bytes but does
- * not enter what is inside a match.
+ * not enter what is inside a match. To look one byte further for a longer match makes them less than 1 % smaller.
  */
 
 import { DEFLATE_COUNTS, DEFLATE_TOKENS } from '../memory';

@@ -23,8 +23,8 @@ class Pair {
   readonly far: Peer;
   readonly sink: Peer;
 
-  constructor(build: Build, tunnel: PortOptions, plain: PortOptions = LARGE) {
-    this.left = new Rig(build, SIZES);
+  constructor(build: Build, tunnel: PortOptions, plain: PortOptions = LARGE, pako = false) {
+    this.left = new Rig(build, SIZES, 1, pako);
     this.right = new Rig(build, SIZES);
     const here = this.left.core.openPatch();
     const there = this.right.core.openPatch();
@@ -127,6 +127,32 @@ describe.each(BUILDS)('%s: compression', (build) => {
         expect(rig.failures).toEqual([]);
         expect(rig.core.buffersFree).toBe(rig.core.buffersTotal);
       }
+    }
+  });
+
+  test('what the core cannot do pako does, and the other side does not notice', () => {
+    for (const [tunnel, plain] of [
+      [{ compress: true }, {}],
+      [OWN, LARGE],
+    ]) {
+      const pair = new Pair(build, tunnel!, plain, true);
+      expect(pair.left.core.codec.name).toBe('pako');
+      expect(pair.right.core.codec.name).toBe('wasm');
+      expect([pair.left.core.windowsFree, pair.right.core.windowsFree]).toEqual([0, 6]);
+      const frames = mixed(3, 20, 1_500);
+      expect(hexes(pair.decode(pair.encode(...frames)))).toEqual(hexes(frames));
+      // And back.
+      for (const frame of frames) {
+        pair.sink.send(frame);
+        pair.right.drain();
+      }
+      const bytes = pair.right.takeBytes(pair.far.connection);
+      pair.left.feed(pair.near.connection, bytes);
+      expect(hexes(pair.source.take())).toEqual(hexes(frames));
+      const damaged = join(word(1), word(20 | (tunnel === OWN ? DEFLATED : 0)), new Uint8Array(20));
+      pair.left.feed(pair.near.connection, damaged);
+      expect(pair.near.drops).toEqual({ 'not-inflatable': 1 });
+      expect(pair.left.core.buffersFree).toBe(pair.left.core.buffersTotal);
     }
   });
 

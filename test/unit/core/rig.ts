@@ -34,9 +34,13 @@ export class Rig {
   /** Places in the read table, as the core said last. */
   places = 0;
 
-  constructor(build: Build, sizes: CoreSizes = TEST_SIZES, seed = 1) {
+  /** @param pako Blocks are compressed in JavaScript, not by the core. */
+  constructor(build: Build, sizes: CoreSizes = TEST_SIZES, seed = 1, pako = false) {
     const world = new World(seed);
-    this.core = new Core(coreBinary, { sizes, random: (count) => world.bytes(count), scalar: build === 'scalar' });
+    this.core = new Core(coreBinary, {
+      ...{ sizes, pako, scalar: build === 'scalar' },
+      random: (count) => world.bytes(count),
+    });
     if (this.core.build !== build) throw new Error(`expected the ${build} build, got ${this.core.build}`);
   }
 
