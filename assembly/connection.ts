@@ -52,8 +52,7 @@ export class Connection {
   /** Windows of a session of own peers that compresses, `deflate/window.ts`; 0 until they are needed. */
   sendWindow: u32;
   receiveWindow: u32;
-  /** Number of the batch at hand, and frames and marks of batches that wait for their turn. */
-  batch: u32;
+  /** Frames and marks of batches that wait for their turn. */
   heldHead: u32;
   heldTail: u32;
   heldBytes: u32;

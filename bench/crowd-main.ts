@@ -68,6 +68,7 @@ function connect(): void {
         timeoutMs: outcome.welcome.timeoutMs,
         side: 'client',
         retires: false,
+        qos: false,
         touch: node.touch,
         ended: () => {},
         connectionLost: (cause) => {

@@ -18,6 +18,7 @@ const FIXED_LITLEN_CODES: u32 = LENGTH_CODES + LENGTH_SYMBOLS * 4;
 const FIXED_DISTANCE_CODES: u32 = FIXED_LITLEN_CODES + FIXED_LITLEN_SYMBOLS * 4;
 /** Code lengths of litlens, a byte each, followed by those of distances; then those of distances once more. */
 const CODE_LENGTHS: u32 = FIXED_DISTANCE_CODES + FIXED_DISTANCE_SYMBOLS * 4;
+// Whole words of 16 bytes from here on, with room for one more: `bytes.ts` writes no others.
 const DISTANCE_CODE_LENGTHS: u32 = CODE_LENGTHS + 336;
 const LENGTH_CODE_LENGTHS: u32 = DISTANCE_CODE_LENGTHS + 48;
 const LENGTH_COUNTS: u32 = LENGTH_CODE_LENGTHS + 32;

@@ -15,7 +15,7 @@ import {
 /** Bytes behind the output limit that are overwritten at most: what is copied 16 bytes at a time, and three literals. */
 export const INFLATE_SLACK: u32 = 32;
 
-/** Why a stream is refused. `engine/codec/causes.ts` names them in the same order. */
+/** Why a stream is refused. `engine/codec/codec.ts` names them in the same order. */
 export const INFLATE_HEADER: i32 = -1;
 export const INFLATE_DICTIONARY: i32 = -2;
 export const INFLATE_BLOCK_TYPE: i32 = -3;

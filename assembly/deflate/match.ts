@@ -50,7 +50,8 @@ export function distanceSymbol(distance: u32): u32 {
 /**
  * Parses the bytes from `at` to `end` until they end or the tokens are full. `table` holds, for a hash of `hashBits` bits,
  * the last position that had it; a position is the address less `bias`. Matches reach back to `window`: what is entered from before it,
- * for another frame, has positions that lie too far back, so that the table never has to be cleared.
+ * for another frame, has positions that lie too far back, so that the table never has to be cleared. One from 4 GiB ago
+ * may not look so, and does no harm: what it leads to is compared.
  */
 export function parse(at: u32, end: u32, window: u32, table: u32, hashBits: u32, bias: u32): void {
   const shift = 32 - hashBits;

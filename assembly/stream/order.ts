@@ -36,7 +36,6 @@ export function beginBatch(id: u32, number: u32, now: f64): bool {
   const c = connectionAt(id);
   const order = orderOf(c.port);
   const ahead = (number - order.expected) & NUMBERS;
-  c.batch = number;
   if (ahead > NUMBERS >> 1) {
     c.batchState = BATCH_LATE;
   } else if (ahead == 0) {

@@ -1,5 +1,7 @@
 /** What `etherloom status` shows: a snapshot of a running node, ready for JSON. Counters never go back. */
 
+import type { CodecName } from '../codec/codec.ts';
+
 export interface NodeStatus {
   readonly version: string;
   readonly role: 'server' | 'client';
@@ -19,7 +21,7 @@ export interface CoreStatus {
   /** Which build of the core runs. */
   readonly build: 'simd' | 'scalar';
   /** What compresses single frames: the core, or a replacement in JavaScript where the core's did not work. */
-  readonly codec: 'wasm' | 'pako';
+  readonly codec: CodecName;
   /** Calls from JavaScript into WebAssembly, and frames that entered the core, since the start. */
   readonly calls: number;
   readonly frames: number;

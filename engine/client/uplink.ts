@@ -169,6 +169,7 @@ export class Uplink implements Timed {
       timeoutMs: welcome.timeoutMs,
       side: 'client',
       retires,
+      qos: welcome.qos,
       touch: this.#node.touch,
       connectionLost: (cause) => this.#handleConnectionLost(cause),
       ended: (cause) => this.#handleSessionEnd(cause),

@@ -168,6 +168,7 @@ class Server implements RunningServer {
       timeoutMs: grant.timeoutMs,
       side: 'server',
       retires,
+      qos: grant.qos,
       touch: this.#node.touch,
       connectionLost: (cause) => this.#log('debug', 'connection lost', { session: member.name, cause }),
       ended: (cause) => this.#closeSession(member, cause),

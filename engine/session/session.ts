@@ -15,6 +15,8 @@ export interface SessionOptions {
   readonly timeoutMs: number;
   /** Which side of the session this is: it decides who sends where in half duplex. */
   readonly side: 'client' | 'server';
+  /** A connection is set aside for priority frames when there are two or more. */
+  readonly qos: boolean;
   /** Both sides are ours and agreed to tell each other when they are done with a connection. */
   readonly retires: boolean;
   /** The session is over; its port is the owner's to close. Called once. */
@@ -129,7 +131,7 @@ export class Session implements Timed {
       drain: Number.POSITIVE_INFINITY,
       drainBy: Number.POSITIVE_INFINITY,
     });
-    if (this.#tunnels.size > 1) this.#limitUnsent();
+    if (this.#tunnels.size > (this.#options.qos ? 2 : 1)) this.#limitUnsent();
     this.#abandoned = Number.POSITIVE_INFINITY;
     plane.attach(connection, tunnel);
     this.#sendKeepAlive(tunnel, now);
@@ -138,7 +140,10 @@ export class Session implements Timed {
     return tunnel;
   }
 
-  /** From the second connection on: what the kernel has of one cannot be given to another. */
+  /**
+   * As soon as bulk has a choice of connections: what the kernel has of one cannot be given to another. As long as it has
+   * none, what the kernel takes need not wait in our queue, where it may be dropped.
+   */
   #limitUnsent(): void {
     for (const { channel } of this.#tunnels.keys()) channel.limitUnsent?.(UNSENT_BYTES);
   }

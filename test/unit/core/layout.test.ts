@@ -117,6 +117,13 @@ describe.each(BUILDS)('%s: memory', (build) => {
       ['SEGMENTS', 0x92_0000, 8_193 * 4],
       ['FLOWS', 0x92_9000, 16 * 32],
       ['TAP_WRITE_SLOTS', 0x92_a000, constant('TAP_BATCH') * 4],
+      ['DEFLATE', constant('DEFLATE'), constant('INFLATE_END') - constant('DEFLATE')],
+      ['DEFLATE_CODES', constant('DEFLATE_CODES'), constant('CODES_END') - constant('DEFLATE_CODES')],
+      // 286 and 30 symbols.
+      ['DEFLATE_COUNTS', constant('DEFLATE_COUNTS'), 316 * 4],
+      ['HASH_TABLE', constant('HASH_TABLE'), constant('HASH_TABLE_BYTES')],
+      // And the end of the block.
+      ['DEFLATE_TOKENS', constant('DEFLATE_TOKENS'), 16_385 * 4],
       ['DEFLATE_RESULT', constant('DEFLATE_RESULT'), constant('DEFLATE_RESULT_BYTES')],
       ['POOLS', constant('POOLS'), 0],
     ];
