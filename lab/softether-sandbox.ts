@@ -80,10 +80,13 @@ export class SoftEtherSandbox {
     return new SoftEtherSandbox(host, child, directory);
   }
 
-  /** Waits until the service listens on a TCP port. @throws Error after `timeoutMs`, or when the service ends. */
-  async waitForPort(port: number, timeoutMs: number): Promise<void> {
+  /**
+   * Waits until the service listens on a TCP port, by `listensOn` or `listensOnBoth`.
+   * @throws Error after `timeoutMs`, or when the service ends.
+   */
+  async waitForPort(port: number, timeoutMs: number, listens = listensOn): Promise<void> {
     const deadline = Date.now() + timeoutMs;
-    while (!listensOn(this.host, this.child.pid, port)) {
+    while (!listens(this.host, this.child.pid, port)) {
       const status = this.child.status;
       if (status !== undefined) throw this.#failure(`ended at once, ${describeExit(status)}`);
       if (Date.now() > deadline) throw this.#failure(`does not listen on port ${port} after ${timeoutMs} ms`);

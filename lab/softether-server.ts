@@ -1,6 +1,7 @@
 /** A real SoftEther VPN Server as a test peer: private state, hubs and users as wanted, nothing that calls home. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { listensOnBoth } from './listening.ts';
 import type { LabHost } from './netns.ts';
 import { serverConfig } from './softether-config.ts';
 import { SoftEtherSandbox } from './softether-sandbox.ts';
@@ -79,7 +80,7 @@ export class SoftEtherServer {
     const config = serverConfig({ ports, udpPorts, cipher });
     const sandbox = await SoftEtherSandbox.start(host, 'vpnserver', { 'vpn_server.config': config });
     try {
-      for (const each of ports) await sandbox.waitForPort(each, options.startTimeoutMs ?? 15_000);
+      for (const each of ports) await sandbox.waitForPort(each, options.startTimeoutMs ?? 15_000, listensOnBoth);
       const server = new SoftEtherServer(host, sandbox, port, performance.now() - started);
       const setup: string[] = [];
       if (options.certificate !== undefined) {
