@@ -56,6 +56,10 @@ export class Connection {
   heldHead: u32;
   heldTail: u32;
   heldBytes: u32;
+  /** Bytes per millisecond that it drains, as far as that is known; 0: it is not. */
+  rate: u32;
+  /** Flows that it carries, towards a peer that does not put frames in order: `queue/lanes.ts`. */
+  flows: u32;
 }
 
 @inline

@@ -22,6 +22,8 @@ export const DROP_STATIONS: u32 = 8;
 export const DROP_TOO_LONG_FOR_PORT: u32 = 9;
 /** Not a zlib stream, or a damaged one, in a session that compresses: `protocol/data-plane.md` §1.4. */
 export const DROP_INFLATE: u32 = 10;
+/** It was the first of a flow whose frames have waited for too long. */
+export const DROP_LATE: u32 = 11;
 
 /** How many causes there are room for in a port. */
 export const DROP_CAUSES: u32 = 16;

@@ -16,12 +16,15 @@ import {
   SCRATCH_BYTES, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
 } from './memory';
 import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
-import { orderOf, portAt, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, takePort } from './port';
+import { orderOf, portAt, PORT_CLASSES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, PORT_USED, takePort } from './port';
+import { initBulk } from './queue/bulk';
 import { fill as fillOutbox, withdraw } from './queue/deal';
 import { hold, isHeld, watchQueues } from './queue/hold';
+import { setRate } from './queue/pace';
 import { emptyQueues, openPorts, sharePools } from './queue/queue';
-import { isPriority } from './queue/classify';
+import { isPriority, isPriorityExtended } from './queue/classify';
 import { initReady, markReady, unmarkReady } from './queue/ready';
+import { flowTag } from './queue/tag';
 import { seedRandom } from './random';
 import { decode } from './stream/decode';
 import { inOrder, isAhead, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
@@ -35,7 +38,7 @@ import { destinationIp, destinationPort, etherType, flags, layer3, layer4, packe
 export {
   CODES_END, CONNECTION_BYTES, CONNECTIONS, DEFLATE, DEFLATE_CODES, DEFLATE_COUNTS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES,
   DEFLATE_TOKENS, FRAME_MIN, HASH_TABLE, HASH_TABLE_BYTES, INFLATE_END, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_TABLE,
-  KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, ORDER_MS, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORTS,
+  KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, ORDER_MS, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORT_CLASSES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_USED, PORTS,
   SCRATCH, SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS,
   TAPS_READY,
 };
@@ -82,6 +85,7 @@ export function openPort(hub: u32, kind: u32, portFlags: u32, frameMax: u32, blo
   port.frameMax = frameMax;
   port.blockMax = blockMax;
   port.stationsMax = stationsMax;
+  initBulk(id);
   joinHub(hub, id);
   sharePools(openPorts() + 1);
   if (kind == PORT_TAP && (portFlags & PORT_OFFLOAD || frameMax > SMALL_FRAME_MAX)) widenPlaces();
@@ -154,6 +158,16 @@ export function releaseLate(port: u32, now: f64): u32 {
 /** How often the port has given batches up. */
 export function batchesSkipped(port: u32): u32 {
   return orderOf(port).skipped;
+}
+
+/** How fast the connection drains, bytes per millisecond; 0: that is not known. See `queue/pace.ts`. */
+export function connectionRate(id: u32, rate: u32): void {
+  if (connectionAt(id).port != NONE) setRate(id, rate);
+}
+
+/** Has the next `fill` look at what waits in the port: one of its connections may have stopped meanwhile. */
+export function revise(port: u32): void {
+  if (portAt(port).frames0 != 0) markReady(port);
 }
 
 /** See `queue/deal.ts`. */
@@ -274,9 +288,15 @@ export function sha0(length: u32): void {
   if (length > 20) memory.fill(SCRATCH + 20, 0, length - 20);
 }
 
-/** Whether the frame of `length` bytes at SCRATCH is a priority frame. */
-export function classify(length: u32): u32 {
-  return isPriority(SCRATCH, length) ? 1 : 0;
+/** Whether the frame of `length` bytes at SCRATCH is a priority frame, by the one rule or by the other. */
+export function classify(length: u32, extended: u32): u32 {
+  if (!extended) return isPriority(SCRATCH, length) ? 1 : 0;
+  return parse(SCRATCH, length) && isPriorityExtended(SCRATCH, length) ? 1 : 0;
+}
+
+/** What tells the flow of the frame of `length` bytes at SCRATCH from others. */
+export function tagOf(length: u32): u32 {
+  return parse(SCRATCH, length) ? flowTag(SCRATCH) : 0;
 }
 
 /**

@@ -13,14 +13,15 @@
  *   0x0004_0000  INBOX         received bytes, as the TLS layer gave them
  *   0x0008_0000  HUBS
  *   0x000a_0000  PORTS
- *   0x001a_0000  CONNECTIONS
- *   0x0022_0000  STORM         one entry for each flooding source
- *   0x002a_0000  FDB_BUCKETS
- *   0x0032_0000  FDB           forwarding table entries
- *   0x0072_0000  NODES         queue entries
- *   0x0092_0000  OFFLOAD       the pieces of a super-frame, flows whose frames are being joined, frames to write
- *   0x0094_0000  DEFLATE       codes, tables and tokens of the frame that is being deflated or inflated
- *   0x0098_0000  pools: small slots, large slots, out buffers, windows
+ *   0x002a_0000  CONNECTIONS
+ *   0x0032_0000  STORM         one entry for each flooding source
+ *   0x003a_0000  FDB_BUCKETS
+ *   0x0042_0000  FDB           forwarding table entries
+ *   0x0082_0000  NODES         queue entries
+ *   0x00b2_0000  OFFLOAD       the pieces of a super-frame, flows whose frames are being joined, frames to write
+ *   0x00b4_0000  DEFLATE       codes, tables and tokens of the frame that is being deflated or inflated
+ *   0x00b8_0000  BULK          the flows of each port's bulk queue
+ *   0x00f8_0000  pools: small slots, large slots, out buffers, windows
  */
 
 export const SCRATCH: u32 = 0x0001_0000;
@@ -60,26 +61,26 @@ export const HUB_BYTES: u32 = 64;
 export const HUBS_MAX: u32 = 1024;
 
 export const PORTS: u32 = 0x000a_0000;
-export const PORT_BYTES: u32 = 512;
+export const PORT_BYTES: u32 = 1024;
 /** 1,000 sessions with head room for TAPs and bridges. */
 export const PORTS_MAX: u32 = 2048;
 
-export const CONNECTIONS: u32 = 0x001a_0000;
+export const CONNECTIONS: u32 = 0x002a_0000;
 export const CONNECTION_BYTES: u32 = 128;
 /** Four for each session on average; one session may have 32 (`protocol/control-plane.md` §6). */
 export const CONNECTIONS_MAX: u32 = 4096;
 
-export const STORM: u32 = 0x0022_0000;
+export const STORM: u32 = 0x0032_0000;
 export const STORM_ENTRY: u32 = 32;
 /** Flooding sources that are watched at a time; beyond it the one silent for longest in its set is forgotten. */
 export const STORM_ENTRIES: u32 = 16384;
 export const STORM_WAYS: u32 = 4;
 
-export const FDB_BUCKETS: u32 = 0x002a_0000;
+export const FDB_BUCKETS: u32 = 0x003a_0000;
 /** Twice the entries, so that chains stay short. */
 export const FDB_BUCKETS_MAX: u32 = 0x2_0000;
 
-export const FDB: u32 = 0x0032_0000;
+export const FDB: u32 = 0x0042_0000;
 export const FDB_ENTRY: u32 = 64;
 /** `protocol/data-plane.md` §6.2; shared by all hubs. */
 export const FDB_MAX: u32 = 0x1_0000;
@@ -93,12 +94,12 @@ export const FDB_SWEEP: u32 = 4096;
  */
 export const FDB_SWEEP_MS: f64 = 1_000;
 
-export const NODES: u32 = 0x0072_0000;
-export const NODE_BYTES: u32 = 8;
+export const NODES: u32 = 0x0082_0000;
+export const NODE_BYTES: u32 = 12;
 /** Queue entries of all ports; a frame flooded to 1,000 sessions takes 1,000. */
 export const NODES_MAX: u32 = 0x4_0000;
 
-export const OFFLOAD: u32 = 0x0092_0000;
+export const OFFLOAD: u32 = 0x00b2_0000;
 /** The frames into which the super-frame at hand was cut: a u32 each. */
 export const SEGMENTS: u32 = OFFLOAD;
 /**
@@ -122,7 +123,7 @@ export const UDP_JOINED_MAX: u32 = 64;
 /** RFC 791 §3.1. */
 export const IP_BYTES_MAX: u32 = 65_535;
 
-export const DEFLATE: u32 = 0x0094_0000;
+export const DEFLATE: u32 = 0x00b4_0000;
 /** Code lengths and codes of the block that is being deflated. */
 export const DEFLATE_CODES: u32 = DEFLATE + 0x8000;
 /** How often each symbol occurs in it. */
@@ -141,8 +142,19 @@ export const DEFLATE_TOKENS: u32 = DEFLATE + 0x1_2000;
 export const DEFLATE_RESULT: u32 = DEFLATE + 0x2_2010;
 export const DEFLATE_RESULT_BYTES: u32 = 0x1_1000;
 
+export const BULK: u32 = 0x00b8_0000;
+export const BULK_FLOW_BYTES: u32 = 64;
+/** Flows of one port that are told apart at a time; the frames of further ones share a queue with them. */
+export const BULK_FLOWS: u32 = 32;
+/**
+ * Milliseconds that frames of a flow may wait, and for how long they may wait for longer, before some are dropped
+ * (RFC 8289). More than HOLD_MS, in which a sender on this machine is made to wait instead.
+ */
+export const WAIT_TARGET_MS: f64 = 20;
+export const WAIT_INTERVAL_MS: f64 = 100;
+
 /** Where the pools begin. */
-export const POOLS: u32 = 0x0098_0000;
+export const POOLS: u32 = 0x00f8_0000;
 
 /** Any frame of a session with a SoftEther peer, its slot's header and the head room. */
 export const SMALL_SLOT_BYTES: u32 = 2048;

@@ -31,6 +31,8 @@ export class Slot {
 export class Node {
   slot: u32;
   next: u32;
+  /** When it was queued: `queue/classes.ts`. */
+  time: u32;
 }
 
 export let smallTotal: u32 = 0;

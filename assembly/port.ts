@@ -30,6 +30,9 @@ export const PORT_WINDOW: u32 = 128;
 /** Both sides are ours: bulk batches are numbered, so that one flow can use several connections. */
 export const PORT_ORDERS: u32 = 256;
 
+/** Priority frames are told by `isPriorityExtended`. */
+export const PORT_EXTENDED: u32 = 512;
+
 @unmanaged
 export class Port {
   kind: u32;
@@ -57,16 +60,20 @@ export class Port {
   large: u32;
   /** 1: it took too long to catch up, and holds nobody up until it has. */
   late: u32;
-  /** Queue 0: normal. */
-  head0: u32;
-  tail0: u32;
+  /** Bulk: its flows in BULK that have their turn first, and those that had one (`queue/bulk.ts`). */
+  newFlows: u32;
+  newLast: u32;
+  oldFlows: u32;
+  oldLast: u32;
   frames0: u32;
   bytes0: u32;
-  /** Queue 1: priority. */
+  /** Priority. */
   head1: u32;
   tail1: u32;
   frames1: u32;
   bytes1: u32;
+  /** 1: none of its connections takes a super-frame at once; it gets frames of ordinary length. */
+  slow: u32;
   /** The port whose queue it has filled, or NONE, and until when it waits for it; host's ms. */
   heldBy: u32;
   heldUntil: f64;
@@ -79,8 +86,8 @@ export class Port {
 }
 
 /** Byte offset of `receivedFrames`: four u64, then the drops by cause, u64 each. */
-export const PORT_COUNTERS: u32 = 112;
-export const PORT_DROPS: u32 = 144;
+export const PORT_COUNTERS: u32 = offsetof<Port>('receivedFrames');
+export const PORT_DROPS: u32 = PORT_COUNTERS + 32;
 
 /** What compression has done: bytes of frames, what they were on the wire, and the time that it took, ms. */
 @unmanaged
@@ -117,6 +124,36 @@ export class Order {
 }
 
 const PORT_ORDER: u32 = PORT_FLOWS + FLOW_MEMORY_BYTES;
+
+/** Delays of a class are counted in so many spans: see `queue/classes.ts`. */
+export const DELAY_SPANS: u32 = 32;
+
+/** What left a session in one class, and what was dropped; behind it the counts of delays, u32 each. */
+@unmanaged
+export class Class {
+  frames: u64;
+  bytes: u64;
+  drops: u64;
+  /** How many delays are in the counts. */
+  delays: u32;
+}
+
+const CLASS_HEAD: u32 = 32;
+const CLASS_BYTES: u32 = CLASS_HEAD + DELAY_SPANS * 4;
+/** Byte offset of the two classes: bulk, priority. */
+export const PORT_CLASSES: u32 = PORT_ORDER + 56;
+/** What a port needs in all. */
+export const PORT_USED: u32 = PORT_CLASSES + 2 * CLASS_BYTES;
+
+@inline
+export function classOf(port: u32, priority: bool): Class {
+  return changetype<Class>(PORTS + port * PORT_BYTES + PORT_CLASSES + (priority ? CLASS_BYTES : 0));
+}
+
+@inline
+export function delaysOf(port: u32, priority: bool): u32 {
+  return changetype<u32>(classOf(port, priority)) + CLASS_HEAD;
+}
 
 @inline
 export function orderOf(port: u32): Order {
@@ -156,6 +193,8 @@ export function takePort(): u32 {
     port.firstConnection = NONE;
     port.nextReady = NONE;
     port.heldBy = NONE;
+    port.newFlows = NONE;
+    port.oldFlows = NONE;
     return i;
   }
   return NONE;

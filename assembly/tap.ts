@@ -7,10 +7,10 @@
 import { LARGE_FRAME_MAX, NONE, SLOT_HEAD, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAP_WRITE_SLOTS, VNET_HEADER } from './memory';
 import { finishJoined, join, joinedEntry, joinedSlot, openFlow, startFlows } from './offload/coalesce';
 import { acceptVnet, buildVnet } from './offload/vnet';
-import { frameOf, largeTotal, Node, releaseSlot, Slot, smallTotal, takeLarge, takeSmall } from './pool';
+import { frameOf, largeTotal, releaseSlot, Slot, smallTotal, takeLarge, takeSmall } from './pool';
 import { portAt, PORT_OFFLOAD, PORT_OFFLOAD_UDP } from './port';
 import { hold, watchQueues } from './queue/hold';
-import { dequeue } from './queue/queue';
+import { dequeue, peek } from './queue/queue';
 import { forward } from './switch/forward';
 
 /** Places at the front of the table that hold a slot. */
@@ -86,15 +86,14 @@ export function tapWrite(id: u32): u32 {
   const joins = (port.flags & PORT_OFFLOAD) != 0;
   const joinsUdp = (port.flags & PORT_OFFLOAD_UDP) != 0;
   startFlows();
-  while (port.head0 != 0) {
-    const slot = changetype<Node>(port.head0).slot;
+  for (let slot = peek(id, false, NONE, 0); slot != 0; slot = peek(id, false, NONE, 0)) {
     if (joins && join(slot, joinsUdp)) {
       store<u32>(TAP_WRITE_SLOTS + joinedEntry * 4, joinedSlot);
-      releaseSlot(dequeue(id, false));
+      releaseSlot(dequeue(id, false, 0));
       continue;
     }
     if (batch == TAP_BATCH) break;
-    dequeue(id, false);
+    dequeue(id, false, 0);
     if (joins) openFlow(slot, batch);
     store<u32>(TAP_WRITE_SLOTS + batch++ * 4, slot);
   }

@@ -67,6 +67,7 @@ function connect(): void {
         port: node.core.openSession(patch, {}),
         timeoutMs: outcome.welcome.timeoutMs,
         side: 'client',
+        congestion: 'system',
         retires: false,
         qos: false,
         touch: node.touch,

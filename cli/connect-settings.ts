@@ -6,8 +6,10 @@ import { type ConnectProfile, parseConnectProfile } from '../engine/config/profi
 import { type ServerAddress, serverAddress } from '../engine/config/server-address.ts';
 import type { LogFormat, LogLevelName } from '../engine/config/server-config.ts';
 import { CLIENT_DEFAULTS, halfDuplexConnections } from '../engine/config/session-rules.ts';
+import type { PriorityRule } from '../engine/core.ts';
 import type { TapPortOptions } from '../engine/node.ts';
 import type { ProxyPlace } from '../engine/proxy/url.ts';
+import type { Congestion } from '../engine/session/congestion.ts';
 import type { ConnectFlags } from './commands/connect.ts';
 import { type ConfigFile, invalidConfig, readConfigFile } from './config-file.ts';
 import { Failure } from './failure.ts';
@@ -25,6 +27,8 @@ export interface ConnectSettings {
   readonly trust: TrustMode;
   readonly bridge: boolean;
   readonly qos: boolean;
+  readonly priorityRule: PriorityRule;
+  readonly congestion: Congestion;
   readonly connections: number;
   /** Seconds. */
   readonly connectionInterval: number;
@@ -57,6 +61,8 @@ export async function connectSettings(
     trust: trustMode(flags, profile),
     bridge: flags.bridge ?? profile.bridge ?? false,
     qos: flags.qos ?? profile.qos ?? true,
+    priorityRule: flags.priorityRule ?? profile.priorityRule ?? CLIENT_DEFAULTS.priorityRule,
+    congestion: flags.congestion ?? profile.congestion ?? CLIENT_DEFAULTS.congestion,
     connections,
     connectionInterval: flags.connectionInterval ?? profile.connectionInterval ?? CLIENT_DEFAULTS.connectionInterval,
     connectionLifetime: flags.connectionLifetime ?? profile.connectionLifetime ?? CLIENT_DEFAULTS.connectionLifetime,

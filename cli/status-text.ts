@@ -1,6 +1,7 @@
 /** A node's status for people. */
 
 import type {
+  ClassStatus,
   CodecStatus,
   ConnectionStatus,
   HubStatus,
@@ -79,6 +80,10 @@ function hubLines(hub: HubStatus, nowMs: number): string[] {
       ),
     );
   }
+  const classes = sessions.flatMap((session) => classRows(session));
+  if (classes.length > 0) {
+    lines.push(...indent(table(['CLASS OF', 'CLASS', 'OUT', 'DROPPED', 'HALF WAITED', '99 % WAITED'], classes)));
+  }
   const compressed = sessions.flatMap((session) => compressionRows(session));
   if (compressed.length > 0) {
     lines.push(...indent(table(['COMPRESSION OF', 'WAY', 'FRAMES', 'IN THE TUNNEL', 'SAVED', 'TIME'], compressed)));
@@ -94,7 +99,11 @@ function hubLines(hub: HubStatus, nowMs: number): string[] {
       'AGE',
       'IN',
       'OUT',
-      'QUEUE',
+      'SHARE',
+      'UNSENT',
+      'DRAINS',
+      'ROUND TRIP',
+      'CONTROL',
       'RESENT',
       'LAST IN',
       'PROTOCOL',
@@ -133,7 +142,21 @@ function compressionRows({ name, compression }: PortStatus): string[][] {
   return [row('in', compression.received), row('out', compression.sent)];
 }
 
+function classRows({ name, classes }: PortStatus): string[][] {
+  if (classes === undefined) return [];
+  const row = (which: string, { frames, bytes, drops: lost, delayMs }: ClassStatus) => [
+    printable(name),
+    which,
+    traffic({ frames, bytes }),
+    formatCount(lost),
+    `${delayMs.p50.toFixed(1)} ms`,
+    `${delayMs.p99.toFixed(1)} ms`,
+  ];
+  return [row('bulk', classes.bulk), row('priority', classes.priority)];
+}
+
 function connectionRow(session: PortStatus, connection: ConnectionStatus): string[] {
+  const { tcp } = connection;
   return [
     printable(session.name),
     printable(connection.peer),
@@ -141,8 +164,12 @@ function connectionRow(session: PortStatus, connection: ConnectionStatus): strin
     formatDuration(connection.ageSeconds * 1000),
     formatBytes(connection.receivedBytes),
     formatBytes(connection.sentBytes),
-    formatBytes(connection.unsentBytes),
-    connection.retransmissions === undefined ? '' : String(connection.retransmissions),
+    `${connection.sentPercent} %`,
+    formatBytes(connection.unsentBytes + (tcp?.unsentBytes ?? 0)),
+    tcp?.drainRate === undefined ? '' : `${formatBytes(tcp.drainRate)}/s`,
+    tcp === undefined ? '' : `${tcp.roundTripMs.toFixed(1)} ms`,
+    printable(tcp?.congestion ?? ''),
+    tcp === undefined ? '' : String(tcp.retransmissions),
     `${formatDuration(connection.lastReceivedMs)} ago`,
     printable(connection.protocol),
     printable(connection.cipher),

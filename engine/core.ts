@@ -28,6 +28,7 @@ export const DROP_CAUSES = [
   'too-many-stations',
   'too-long-for-port',
   'not-inflatable',
+  'waited-too-long',
 ] as const;
 
 export type DropCause = (typeof DROP_CAUSES)[number];
@@ -49,6 +50,12 @@ const STREAM_HELD = 0x100;
 /** Likewise: frames of its session wait for those of an earlier batch. */
 const STREAM_WAITS = 0x200;
 
+/** `assembly/port.ts`: of a class, the bytes in front of its delays, and how many spans those are counted in. */
+const CLASS_HEAD = 32;
+const DELAY_SPANS = 32;
+/** `assembly/queue/classes.ts`. */
+const STAMPS_PER_MS = 16;
+
 /** How much the core may hold at once. */
 export interface CoreSizes {
   /** Frames of up to 2016 bytes, 2 KiB each. */
@@ -65,16 +72,21 @@ export interface CoreSizes {
 }
 
 /**
- * 426 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
+ * 432 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
  * every session that there can be: one that does not read holds its own and nobody else's. Windows are for 85 compressed
  * sessions of own peers with one connection each; in further ones each frame is compressed by itself.
  */
 export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 2_048, windows: 512 };
-/** 49 MiB: one session of up to 32 connections and one TAP. */
+/** 55 MiB: one session of up to 32 connections and one TAP. */
 export const CLIENT_SIZES: CoreSizes = { smallFrames: 6_144, largeFrames: 160, outBuffers: 64, windows: 72 };
+
+/** `packetix`: `protocol/data-plane.md` §5.1, as every peer does; `extended`: `assembly/queue/classify.ts`. */
+export type PriorityRule = 'packetix' | 'extended';
 
 export interface PortOptions {
   readonly qos?: boolean;
+  /** Which frames are priority frames; `packetix` when absent. */
+  readonly priorityRule?: PriorityRule;
   readonly noStormLimit?: boolean;
   /** Both sides are ours, and tell each other when they are done with a connection. */
   readonly retires?: boolean;
@@ -98,6 +110,16 @@ export interface PortOptions {
   readonly blockMax?: number;
   /** Stations that may be behind the port; 0 or absent: any number. */
   readonly stationsMax?: number;
+}
+
+/** What left a session in one class, bulk or priority. */
+export interface ClassCounters {
+  readonly frames: number;
+  readonly bytes: number;
+  readonly drops: number;
+  /** Milliseconds that frames waited in the queue of late: half of them less, and all but a hundredth. */
+  readonly delayP50: number;
+  readonly delayP99: number;
 }
 
 export interface PortCounters {
@@ -166,6 +188,8 @@ interface CoreExports {
   closeConnection(connection: number, now: number): void;
   releaseLate(port: number, now: number): number;
   batchesSkipped(port: number): number;
+  connectionRate(connection: number, rate: number): void;
+  revise(port: number): void;
   receive(count: number, now: number): void;
   fill(now: number): number;
   connectionWritable(connection: number): void;
@@ -188,7 +212,8 @@ interface CoreExports {
   slotsTotal(): number;
   framesIn(): number;
   sha0(length: number): void;
-  classify(length: number): number;
+  classify(length: number, extended: number): number;
+  tagOf(length: number): number;
   dissect(length: number): number;
   useHostCodec(yes: number): void;
   deflate(length: number): number;
@@ -230,6 +255,7 @@ export class Core {
   readonly #drops: number;
   readonly #tapsReady: number;
   readonly #codecs: number;
+  readonly #classes: number;
   /** Windows that no open port has been promised. */
   #windowsFree: number;
   readonly #windowsOf = new Map<number, number>();
@@ -293,6 +319,7 @@ export class Core {
     wasm.init(smallFrames, largeFrames, outBuffers, windows, seeds.getBigUint64(0), seeds.getBigUint64(8));
     this.#windowsFree = windows;
     this.#codecs = constant('PORT_CODEC');
+    this.#classes = constant('PORT_CLASSES');
     const result = constant('DEFLATE_RESULT');
     this.codec = chooseCodec([...(options.pako === true ? [] : [() => this.#ownCodec(result)]), pakoCodec]);
     wasm.useHostCodec(this.codec.name === 'wasm' ? 0 : 1);
@@ -368,6 +395,18 @@ export class Core {
   /** How often frames of the port were not waited for any longer. */
   batchesSkipped(port: number): number {
     return this.#wasm.batchesSkipped(port);
+  }
+
+  /** Has the next `fill` look at what waits in the port: a connection that has stopped is found out so. */
+  revise(port: number): void {
+    this.calls++;
+    this.#wasm.revise(port);
+  }
+
+  /** Bytes per millisecond that the connection drains; 0: not known. */
+  setRate(connection: number, rate: number): void {
+    this.calls++;
+    this.#wasm.connectionRate(connection, rate);
   }
 
   /** Bytes of the inbox that are free. A chunk that does not fit waits until `receive` has emptied it. */
@@ -548,6 +587,22 @@ export class Core {
     return this.#wasm.hubFdb(hub);
   }
 
+  /** Of a session: bulk, and priority frames. */
+  classCounters(port: number): { readonly bulk: ClassCounters; readonly priority: ClassCounters } {
+    const read = (at: number): ClassCounters => {
+      const spans = Array.from({ length: DELAY_SPANS }, (_, i) => this.#data.getUint32(at + CLASS_HEAD + i * 4, true));
+      return {
+        frames: Number(this.#data.getBigUint64(at, true)),
+        bytes: Number(this.#data.getBigUint64(at + 8, true)),
+        drops: Number(this.#data.getBigUint64(at + 16, true)),
+        delayP50: delayAt(spans, 0.5),
+        delayP99: delayAt(spans, 0.99),
+      };
+    };
+    const first = this.#ports + port * this.#portBytes + this.#classes;
+    return { bulk: read(first), priority: read(first + CLASS_HEAD + DELAY_SPANS * 4) };
+  }
+
   portCounters(port: number): PortCounters {
     const at = this.#ports + port * this.#portBytes;
     const counter = (offset: number): number => Number(this.#data.getBigUint64(at + offset, true));
@@ -583,10 +638,16 @@ export class Core {
     return this.#bytes.slice(this.#scratch, this.#scratch + 20);
   };
 
-  /** Whether a frame is a priority frame, `protocol/data-plane.md` §5.1. */
-  isPriority(frame: Uint8Array): boolean {
+  /** Whether a frame is a priority frame. */
+  isPriority(frame: Uint8Array, rule: PriorityRule = 'packetix'): boolean {
     this.#toScratch('isPriority', frame);
-    return this.#wasm.classify(frame.length) !== 0;
+    return this.#wasm.classify(frame.length, rule === 'extended' ? 1 : 0) !== 0;
+  }
+
+  /** What tells the flow of a frame from others: 32 bits, the same for all of its frames. */
+  flowTag(frame: Uint8Array): number {
+    this.#toScratch('flowTag', frame);
+    return this.#wasm.tagOf(frame.length) >>> 0;
   }
 
   dissect(frame: Uint8Array): Dissection {
@@ -621,7 +682,8 @@ export class Core {
       (options.compress === true ? 32 : 0) |
       (options.deflate === true ? 64 : 0) |
       (options.windowed === true ? 128 : 0) |
-      (options.orders === true ? 256 : 0);
+      (options.orders === true ? 256 : 0) |
+      (options.priorityRule === 'extended' ? 512 : 0);
     const windows = options.windows ?? 0;
     if (windows > this.windowsFree) {
       throw new RangeError(`the core has ${this.windowsFree} windows for compression left, and ${windows} are needed`);
@@ -677,4 +739,20 @@ const NO_HOST: CoreImports = { clock: () => 0, deflate: () => 0, inflate: () => 
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory, imports: CoreImports): CoreExports {
   return new WebAssembly.Instance(module, { env: { memory, ...imports } }).exports as CoreExports;
+}
+
+/** The delay that `share` of what is counted in `spans` did not exceed, ms: the middle of the span in which it lies. */
+function delayAt(spans: readonly number[], share: number): number {
+  const all = spans.reduce((sum, count) => sum + count, 0);
+  let seen = 0;
+  for (const [i, count] of spans.entries()) {
+    seen += count;
+    if (count > 0 && seen >= all * share) return (spanStart(i) + spanStart(i + 1)) / 2 / STAMPS_PER_MS;
+  }
+  return 0;
+}
+
+/** Two spans for each power of two. */
+function spanStart(span: number): number {
+  return span < 2 ? span : 2 ** (span >> 1) * (span % 2 === 0 ? 1 : 1.5);
 }

@@ -23,6 +23,19 @@ export interface ChannelSecurity {
   readonly distrust?: string;
 }
 
+/** What the kernel tells of a TCP connection. */
+export interface TcpState {
+  /** Segments that were sent again since the connection was opened. */
+  readonly retransmissions: number;
+  /** Smoothed, and the least of the last minutes. */
+  readonly roundTripMs: number;
+  readonly leastRoundTripMs: number;
+  /** Bytes, TLS and all, that the peer's kernel has acknowledged since the connection was opened. */
+  readonly deliveredBytes: number;
+  /** Bytes that the kernel has taken and not sent yet. */
+  readonly unsentBytes: number;
+}
+
 /** One TCP connection with TLS on it. */
 export interface Channel {
   /** The other end of the TCP connection: of one through a proxy, the proxy. */
@@ -37,13 +50,17 @@ export interface Channel {
    * returns: the caller may reuse the memory at once. It never throws; on a closed channel it takes nothing.
    */
   write(bytes: Uint8Array): number;
-  /** Segments that the kernel has sent again since the connection was opened; undefined where it does not tell. */
-  retransmissions?(): number | undefined;
+  /** Undefined where the kernel does not tell. */
+  tcp?(): TcpState | undefined;
   /**
-   * Has the kernel take no more while it holds so many bytes that it has not sent yet: `writable` then tells that the
-   * network takes more. Does nothing where that cannot be had.
+   * Has the kernel take no more while it holds so many bytes that it has not sent yet, 2 ** 32 - 1 for any number:
+   * `writable` then tells that the network takes more. Does nothing where that cannot be had.
    */
   limitUnsent?(bytes: number): void;
+  /** How the kernel controls congestion, such as `cubic`; undefined where it does not tell. */
+  congestion?(): string | undefined;
+  /** Has it control congestion another way; false where it does not have that, or not for us. */
+  useCongestion?(name: string): boolean;
   /** Stops and restarts reading, so that TCP pushes back on the peer. */
   pause(): void;
   resume(): void;

@@ -8,6 +8,7 @@ import { NONE, OUTBOX_ENTRIES, OUTBOX_ENTRY, OUTBOX_TABLE } from '../memory';
 import { outFree, outTotal, releaseOut, takeOut } from '../pool';
 import { orderOf, portAt, PORT_ORDERS, PORT_QOS } from '../port';
 import { encodeBatch, encodeKeepAlive } from '../stream/encode';
+import { assignLanes } from './lanes';
 import { markReady, nextReady } from './ready';
 
 /** Set by the host in `taken`: it wants no more for now and will say when it does. */
@@ -76,7 +77,7 @@ function settle(): void {
 
 function hasWork(id: u32): bool {
   const port = portAt(id);
-  if (port.head0 != 0 || port.head1 != 0) return true;
+  if (port.frames0 != 0 || port.frames1 != 0) return true;
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
     const c = connectionAt(next);
     if (c.writable && !c.offered && (c.out != 0 || c.keepAlive != 0)) return true;
@@ -101,7 +102,12 @@ function serve(id: u32, now: f64): bool {
     last = next;
   }
   const reserved = port.flags & PORT_QOS && sendable >= 2 ? last : NONE;
-  const bulk = port.flags & PORT_ORDERS ? nextInTurn(id, reserved, now) : lastFree(id, reserved);
+  const orders = (port.flags & PORT_ORDERS) != 0;
+  // With one connection for bulk there is nothing to keep apart.
+  const single = sendable - (reserved == NONE ? 0 : 1) == 1;
+  const byFlow = !orders && !single;
+  if (byFlow && port.frames0 != 0) assignLanes(id, reserved, now);
+  const bulk = orders ? nextInTurn(id, reserved, now) : lastFree(id, reserved);
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
     const c = connectionAt(next);
     if (!c.writable || c.offered) continue;
@@ -110,8 +116,8 @@ function serve(id: u32, now: f64): bool {
       return true;
     }
     if (c.out == 0) {
-      const takesPriority = port.head1 != 0 && next == (reserved == NONE ? bulk : reserved);
-      const takesBulk = port.head0 != 0 && next == bulk;
+      const takesPriority = port.frames1 != 0 && next == (reserved == NONE ? bulk : reserved);
+      const takesBulk = port.frames0 != 0 && (byFlow ? c.flows != 0 && isFree(next) : next == bulk);
       if (!takesPriority && !takesBulk && c.keepAlive == 0) continue;
       c.out = held == 0 || outFree > outTotal >> 1 ? takeOut() : 0;
       if (c.out == 0) {
@@ -121,11 +127,18 @@ function serve(id: u32, now: f64): bool {
       held++;
       c.outLength = c.outTaken = 0;
       if (c.keepAlive != 0) encodeKeepAlive(c);
-      if (takesPriority) encodeBatch(c, id, true);
+      if (takesPriority) encodeBatch(c, id, true, NONE, now);
       if (takesBulk) {
         const before = c.outLength;
-        encodeBatch(c, id, false);
-        noteLane(id, next, c.outLength - before, now);
+        encodeBatch(c, id, false, byFlow ? next : NONE, now);
+        if (orders) noteLane(id, next, c.outLength - before, now);
+      }
+      if (c.outLength == 0) {
+        // All that its flows had was dropped meanwhile.
+        releaseOut(c.out);
+        c.out = 0;
+        held--;
+        continue;
       }
       c.sent = now;
     }
@@ -135,7 +148,7 @@ function serve(id: u32, now: f64): bool {
   return !starved;
 }
 
-/** Towards SoftEther bulk goes to the last connection that takes it, and stays there as long as it does (§4.3). */
+/** Of several that are free the last is used, as the reference does (§4.3). */
 function lastFree(id: u32, reserved: u32): u32 {
   let last = NONE;
   for (let next = portAt(id).firstConnection; next != NONE; next = connectionAt(next).next) {

@@ -1,15 +1,17 @@
 /**
- * A port's two queues. Both are bounded in frames and in bytes, and what does not fit is dropped and counted: a slow
- * receiver never holds up the switch (`protocol/data-plane.md` §4.2 and Appendix C.7). The two have limits of their
- * own, so bulk can fill its queue without a priority frame being lost.
+ * A port's two queues, bulk and priority. Both are bounded in frames and in bytes: a slow receiver never holds up the
+ * switch (`protocol/data-plane.md` §4.2 and Appendix C.7). The two have limits of their own, so bulk can fill its queue
+ * without a priority frame being lost. Of bulk that does not fit the longest flow loses its first frame.
  */
 
 import { DROP_MEMORY, DROP_QUEUE, DROP_TOO_LONG_FOR_PORT } from '../counters';
 import { HOLD_BYTES, NONE, QUEUE_BYTES_MAX, QUEUE_FRAMES_MAX, RELEASE_BYTES } from '../memory';
 import { frameOf, holdSlot, largeFree, largeTotal, Node, releaseNode, releaseSlot, Slot, smallFree, smallTotal, takeNode } from '../pool';
-import { countDrop, portAt, PORT_QOS } from '../port';
+import { countDrop, portAt, PORT_EXTENDED, PORT_QOS, PORT_SESSION } from '../port';
+import { dropOfLongest, emptyBulk, nextBulk, pushBulk, takeBulk } from './bulk';
+import { countClassDrop, countLeft, stamp } from './classes';
 import { markReady } from './ready';
-import { isPriority } from './classify';
+import { isPriority, isPriorityExtended } from './classify';
 
 /**
  * Frames that each queue may hold however short of slots the pool is, as long as half of the pool is enough for all.
@@ -54,70 +56,109 @@ function limit(own: u32, kept: u32, free: u32): u32 {
 
 /**
  * Queues a frame for the port; the caller keeps its own hold on the slot. `unit` is the length of the frame, or of the
- * longest that a super-frame stands for.
+ * longest that a super-frame stands for; `tag` tells its flow from others.
  */
-export function enqueue(id: u32, slot: u32, unit: u32): void {
+export function enqueue(id: u32, slot: u32, unit: u32, tag: u32, now: f64): void {
   const port = portAt(id);
   const s = changetype<Slot>(slot);
-  const length = s.length;
   if (unit > port.frameMax) return countDrop(id, DROP_TOO_LONG_FOR_PORT);
-  const priority = (port.flags & PORT_QOS) != 0 && isPriority(frameOf(slot), length);
-  const frames = priority ? port.frames1 : port.frames0;
-  const bytes = priority ? port.bytes1 : port.bytes0;
-  if (frames >= QUEUE_FRAMES_MAX || bytes > QUEUE_BYTES_MAX) return countDrop(id, DROP_QUEUE);
-  const full = s.large ? port.large >= limit(ownLarge, keptLarge, largeFree) : frames >= limit(ownSmall, keptSmall, smallFree);
-  if (full) return countDrop(id, DROP_QUEUE);
-  const node = takeNode();
-  if (node == 0) return countDrop(id, DROP_MEMORY);
-  holdSlot(slot);
-  const n = changetype<Node>(node);
-  n.slot = slot;
-  n.next = 0;
-  if (s.large) port.large++;
+  const priority = (port.flags & PORT_QOS) != 0 && hasPriority(port.flags, frameOf(slot), s.length);
   if (priority) {
-    if (port.head1 == 0) port.head1 = node;
-    else changetype<Node>(port.tail1).next = node;
-    port.tail1 = node;
-    port.frames1 = frames + 1;
-    port.bytes1 = bytes + length;
+    if (isFull(id, true) || isShort(id, slot, port.frames1)) return refuse(id, true, DROP_QUEUE);
   } else {
-    if (port.head0 == 0) port.head0 = node;
-    else changetype<Node>(port.tail0).next = node;
-    port.tail0 = node;
-    port.frames0 = frames + 1;
-    port.bytes0 = bytes + length;
+    while (isFull(id, false)) if (!dropOfLongest(id)) return refuse(id, false, DROP_QUEUE);
+    if (isShort(id, slot, port.frames0) && (!dropOfLongest(id) || isShort(id, slot, port.frames0))) {
+      return refuse(id, false, DROP_QUEUE);
+    }
   }
+  const node = takeNode();
+  if (node == 0) return refuse(id, priority, DROP_MEMORY);
+  holdSlot(slot);
+  changetype<Node>(node).slot = slot;
+  if (s.large) port.large++;
+  const bytes = priority ? port.bytes1 : port.bytes0;
+  if (priority) pushPriority(id, node, s.length, now);
+  else pushBulk(id, node, port.kind == PORT_SESSION ? tag : 0, now);
   if (bytes < RELEASE_BYTES) port.late = 0;
   else if (bytes > HOLD_BYTES && !port.late) filled = id;
   if (!port.ready) markReady(id);
 }
 
-/** Takes the first frame off a queue that is not empty and counts it as sent; the caller gets the hold. */
-export function dequeue(id: u32, priority: bool): u32 {
+/**
+ * The slot of the frame that is to leave next, or 0; `dequeue` takes it. Bulk can be asked for by the connection that its
+ * flow keeps to, `lane`; with NONE it is of any.
+ */
+export function peek(id: u32, priority: bool, lane: u32, now: f64): u32 {
+  const node = priority ? portAt(id).head1 : nextBulk(id, lane, now);
+  peeked = node;
+  return node == 0 ? 0 : changetype<Node>(node).slot;
+}
+
+/** Takes the frame that `peek` named off its queue and counts it as sent; the caller gets the hold. */
+export function dequeue(id: u32, priority: bool, now: f64): u32 {
   const port = portAt(id);
-  const node = priority ? port.head1 : port.head0;
-  const n = changetype<Node>(node);
-  const slot = n.slot;
-  const length = changetype<Slot>(slot).length;
-  if (changetype<Slot>(slot).large) port.large--;
-  if (priority) {
-    port.head1 = n.next;
-    port.frames1--;
-    port.bytes1 -= length;
-  } else {
-    port.head0 = n.next;
-    port.frames0--;
-    port.bytes0 -= length;
-  }
-  releaseNode(node);
-  port.sentFrames += changetype<Slot>(slot).frames;
+  const s = changetype<Slot>(changetype<Node>(peeked).slot);
+  const frames = <u32>s.frames;
+  const length = s.length;
+  if (port.kind == PORT_SESSION) countLeft(id, priority, frames, length, peeked, now);
+  port.sentFrames += frames;
   port.sentBytes += length;
-  return slot;
+  return priority ? shiftPriority(id) : takeBulk(id, now);
 }
 
 /** Gives back everything that a port still had to send. */
 export function emptyQueues(id: u32): void {
+  while (portAt(id).head1 != 0) releaseSlot(shiftPriority(id));
+  emptyBulk(id);
+}
+
+/** The place in its queue of what `peek` found last. */
+let peeked: u32 = 0;
+
+/** The frame is the one that was parsed last, or a piece of it. */
+@inline
+function hasPriority(flags: u32, frame: u32, length: u32): bool {
+  return flags & PORT_EXTENDED ? isPriorityExtended(frame, length) : isPriority(frame, length);
+}
+
+@inline
+function isFull(id: u32, priority: bool): bool {
   const port = portAt(id);
-  while (port.head1 != 0) releaseSlot(dequeue(id, true));
-  while (port.head0 != 0) releaseSlot(dequeue(id, false));
+  if (priority) return port.frames1 >= QUEUE_FRAMES_MAX || port.bytes1 > QUEUE_BYTES_MAX;
+  return port.frames0 >= QUEUE_FRAMES_MAX || port.bytes0 > QUEUE_BYTES_MAX;
+}
+
+/** Whether the port has its share of the slots; `frames` are those in the queue. */
+@inline
+function isShort(id: u32, slot: u32, frames: u32): bool {
+  if (changetype<Slot>(slot).large) return portAt(id).large >= limit(ownLarge, keptLarge, largeFree);
+  return frames >= limit(ownSmall, keptSmall, smallFree);
+}
+
+function refuse(id: u32, priority: bool, cause: u32): void {
+  countDrop(id, cause);
+  countClassDrop(id, priority);
+}
+
+function pushPriority(id: u32, node: u32, length: u32, now: f64): void {
+  const port = portAt(id);
+  changetype<Node>(node).next = 0;
+  changetype<Node>(node).time = stamp(now);
+  if (port.head1 == 0) port.head1 = node;
+  else changetype<Node>(port.tail1).next = node;
+  port.tail1 = node;
+  port.frames1++;
+  port.bytes1 += length;
+}
+
+function shiftPriority(id: u32): u32 {
+  const port = portAt(id);
+  const node = port.head1;
+  const slot = changetype<Node>(node).slot;
+  port.head1 = changetype<Node>(node).next;
+  port.frames1--;
+  port.bytes1 -= changetype<Slot>(slot).length;
+  if (changetype<Slot>(slot).large) port.large--;
+  releaseNode(node);
+  return slot;
 }

@@ -3,15 +3,18 @@
 import { clock } from '../codec';
 import { Connection } from '../connection';
 import { BATCH_NUMBERED, BLOCK_DEFLATED, BLOCK_UNFINISHED, KEEP_ALIVE_MARK, OUT_BUFFER_BYTES } from '../memory';
-import { frameOf, Node, releaseSlot, Slot } from '../pool';
+import { frameOf, releaseSlot, Slot } from '../pool';
 import { codecOf, portAt, PORT_COMPRESS, PORT_DEFLATE, PORT_ORDERS } from '../port';
-import { dequeue } from '../queue/queue';
+import { dequeue, peek } from '../queue/queue';
 import { random32 } from '../random';
 import { nextBatchNumber } from './order';
 import { compressedRoom, writeSmaller, writeZlib } from './compression';
 
 /** Frames of one batch of a session that compresses: some two milliseconds' work. */
-const BATCH_BYTES: u32 = 0x4_0000;
+const COMPRESSED_BATCH: u32 = 0x4_0000;
+/** Milliseconds that a connection takes for one batch of bulk, as far as it is known; and its bytes at least. */
+const BATCH_MS: u32 = 4;
+const BATCH_LEAST: u32 = 12_000;
 
 /** Appends the keep-alive that is due. */
 export function encodeKeepAlive(c: Connection): void {
@@ -25,10 +28,11 @@ export function encodeKeepAlive(c: Connection): void {
 }
 
 /**
- * Appends one batch with as many frames of the queue as there is room for; nothing when there is none. A session that
- * compresses gets no more than BATCH_BYTES of frames, so that a turn does not take longer for it than for others.
+ * Appends one batch with as many frames of the queue as there is room for, of the flows that keep to `lane` or, with NONE,
+ * of all; nothing when there is none. A connection that drains slowly gets small ones, so that what comes later can still
+ * overtake; a session that compresses, so that a turn does not take longer for it than for others.
  */
-export function encodeBatch(c: Connection, id: u32, priority: bool): void {
+export function encodeBatch(c: Connection, id: u32, priority: bool, lane: u32, now: f64): void {
   const port = portAt(id);
   const compresses = (port.flags & PORT_COMPRESS) != 0;
   const started = compresses ? clock() : 0;
@@ -36,18 +40,20 @@ export function encodeBatch(c: Connection, id: u32, priority: bool): void {
   const end = c.out + OUT_BUFFER_BYTES;
   // Priority frames wait for nobody, and nobody waits for them.
   const numbered = (port.flags & PORT_ORDERS) != 0 && !priority;
+  let most = compresses ? COMPRESSED_BATCH : OUT_BUFFER_BYTES;
+  if (!priority && c.rate != 0) most = min(most, max(BATCH_LEAST, c.rate * BATCH_MS));
   let at = start + (numbered ? 8 : 4);
   let frames: u32 = 0;
   let bytes: u32 = 0;
-  while (true) {
-    const node = priority ? port.head1 : port.head0;
-    if (node == 0) break;
-    const s = changetype<Slot>(changetype<Node>(node).slot);
+  while (bytes < most) {
+    const slot = peek(id, priority, lane, now);
+    if (slot == 0) break;
+    const s = changetype<Slot>(slot);
     const length = s.length;
     const head: u32 = s.unfinished ? 8 : 4;
     const room = compresses ? compressedRoom(length) : length;
-    if (at + head + room > end || (compresses && bytes >= BATCH_BYTES)) break;
-    const slot = dequeue(id, priority);
+    if (at + head + room > end) break;
+    dequeue(id, priority, now);
     at += head;
     let size = length;
     if (!compresses) memory.copy(at, frameOf(slot), length);

@@ -5,8 +5,9 @@ import { NONE, SEGMENTS } from '../memory';
 import { finish, segment } from '../offload/segment';
 import { headerBytes, isSound } from '../offload/sound';
 import { frameOf, releaseSlot, Slot } from '../pool';
-import { countDrop, portAt, PORT_NO_STORM_LIMIT, PORT_OFFLOAD, PORT_OFFLOAD_UDP } from '../port';
+import { countDrop, Port, portAt, PORT_NO_STORM_LIMIT, PORT_OFFLOAD, PORT_OFFLOAD_UDP } from '../port';
 import { enqueue } from '../queue/queue';
+import { flowTag } from '../queue/tag';
 import { bpduBridge, destination, ETHERTYPE_ARP, isBpdu, isGroup, MAC_BROADCAST, source } from '../wire/ethernet';
 import { destinationIp, etherType, parse, protocol, sourceIp, vlan } from '../wire/packet';
 import { UDP } from '../wire/udp';
@@ -22,9 +23,13 @@ let segments: u32 = 0;
 /** Bytes of the longest frame on a wire that the frame at hand stands for, and the flag of a port that takes it as it is. */
 let unit: u32 = 0;
 let taker: u32 = 0;
+/** What tells its flow from others, and when it came, host's ms. */
+let tag: u32 = 0;
+let time: f64 = 0;
 
 /** Takes a frame from the port it came in on to the queues of the ports it goes to. Takes over the hold on the slot. */
 export function forward(from: u32, slot: u32, now: f64): void {
+  time = now;
   const cause = route(from, slot, now);
   if (cause != NONE) countDrop(from, cause);
   while (segments != 0) releaseSlot(load<u32>(SEGMENTS + --segments * 4));
@@ -48,11 +53,11 @@ function route(from: u32, slot: u32, now: f64): u32 {
     flood(from, hub.firstPort, slot);
     return NONE;
   }
-  const tag = <u64>vlan << 48;
+  const inVlan = <u64>vlan << 48;
   const station = isBpdu(frame, length) ? bpduBridge(frame) : sourceMac;
-  if (!learn(port.hub, station | tag, from, now)) return DROP_STATIONS;
+  if (!learn(port.hub, station | inVlan, from, now)) return DROP_STATIONS;
   if (!isGroup(destinationMac)) {
-    const to = lookup(port.hub, destinationMac | tag, now);
+    const to = lookup(port.hub, destinationMac | inVlan, now);
     if (to == from) return DROP_SAME_PORT;
     if (to != NONE) {
       deliver(to, slot);
@@ -72,6 +77,7 @@ function checked(slot: u32): bool {
   const s = changetype<Slot>(slot);
   unit = s.length;
   if (!parse(frameOf(slot), s.length)) return false;
+  tag = flowTag(frameOf(slot));
   if (!s.unfinished) return true;
   if (!isSound(slot)) return false;
   const payload = <u32>s.segment;
@@ -92,12 +98,18 @@ function flood(from: u32, first: u32, slot: u32): void {
 /** Queues the frame as this port takes it. What one port needs is done once, and serves the others that need it. */
 function deliver(to: u32, slot: u32): void {
   const s = changetype<Slot>(slot);
-  if (!s.unfinished || portAt(to).flags & taker) return enqueue(to, slot, unit);
+  if (!s.unfinished || takes(portAt(to), s)) return enqueue(to, slot, unit, tag, time);
   if (s.segment == 0) {
     finish(slot);
-    return enqueue(to, slot, unit);
+    return enqueue(to, slot, unit, tag, time);
   }
   if (segments == 0) segments = segment(slot);
   if (segments == 0) return countDrop(to, DROP_MEMORY);
-  for (let i: u32 = 0; i < segments; i++) enqueue(to, load<u32>(SEGMENTS + i * 4), unit);
+  for (let i: u32 = 0; i < segments; i++) enqueue(to, load<u32>(SEGMENTS + i * 4), unit, tag, time);
+}
+
+/** Whether the port takes the unfinished frame as it is. A super-frame would block a slow connection for too long. */
+@inline
+function takes(port: Port, s: Slot): bool {
+  return (port.flags & taker) != 0 && !(port.slow && s.segment != 0);
 }

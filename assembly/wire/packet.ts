@@ -16,7 +16,8 @@ export const NO_LAYER: u32 = 0;
 
 /** EtherType behind a VLAN tag; for 802.3 the length field. */
 export let etherType: u32 = 0;
-/** 0 without a tag. */
+/** Whether there is a VLAN tag; its VLAN is 0 without one, and with one that has a priority only. */
+export let tagged: bool = false;
 export let vlan: u32 = 0;
 /** Offset of the layer 3 header, or NO_LAYER. */
 export let layer3: u32 = 0;
@@ -40,13 +41,14 @@ export let flags: u32 = 0;
 export function parse(frame: u32, length: u32): bool {
   etherType = vlan = layer3 = layer4 = protocol = sourcePort = destinationPort = flags = 0;
   sourceIp = destinationIp = 0;
-  fragment = false;
+  fragment = tagged = false;
   packetEnd = length;
   if (!fitsEthernet(length)) return false;
   let offset = ETHERNET_BYTES;
   etherType = typeOrLength(frame);
   if (etherType == ETHERTYPE_VLAN) {
     if (!fitsVlan(length)) return false;
+    tagged = true;
     vlan = vlanId(frame);
     etherType = vlanType(frame);
     offset += VLAN_BYTES;

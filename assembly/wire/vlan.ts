@@ -13,6 +13,12 @@ export function vlanId(frame: u32): u32 {
   return <u32>bswap<u16>(load<u16>(frame, 14)) & 0x0fff;
 }
 
+/** Priority code point, 0 to 7. */
+@inline
+export function vlanPriority(frame: u32): u32 {
+  return <u32>load<u8>(frame, 14) >> 5;
+}
+
 /** EtherType behind the tag. */
 @inline
 export function vlanType(frame: u32): u32 {

@@ -81,6 +81,8 @@ export async function runConnect(
       halfDuplex: settings.halfDuplex,
       encrypt: settings.encrypt,
       compress: settings.compress,
+      priorityRule: settings.priorityRule,
+      congestion: settings.congestion,
       proxy,
       reconnectMs: settings.reconnectInterval * 1000,
       reconnectAttempts: settings.reconnectAttempts ?? CLIENT_DEFAULTS.reconnectAttempts,

@@ -6,13 +6,17 @@ import { busyPoll, mtu } from '../../engine/config/rules.ts';
 import { type ServerAddress, serverAddress } from '../../engine/config/server-address.ts';
 import type { LogFormat, LogLevelName } from '../../engine/config/server-config.ts';
 import {
+  congestion,
   connectionInterval,
   connectionLifetime,
   connections,
+  priorityRule,
   reconnectAttempts,
   reconnectInterval,
 } from '../../engine/config/session-rules.ts';
+import type { PriorityRule } from '../../engine/core.ts';
 import { type ProxyPlace, parseProxyUrl } from '../../engine/proxy/url.ts';
+import type { Congestion } from '../../engine/session/congestion.ts';
 import type { Context } from '../context.ts';
 import type { ExitName } from '../exit-codes.ts';
 import { Failure } from '../failure.ts';
@@ -37,6 +41,8 @@ export interface ConnectFlags {
   readonly insecure?: boolean;
   readonly bridge?: boolean;
   readonly qos?: boolean;
+  readonly priorityRule?: PriorityRule;
+  readonly congestion?: Congestion;
   readonly connections?: number;
   readonly connectionInterval?: number;
   readonly connectionLifetime?: number;
@@ -119,6 +125,18 @@ export function defineConnect(program: Command, context: Context): void {
     .addOption(new Option('--qos').hideHelp())
     .option('--no-qos', 'do not ask for a connection of its own for priority frames')
     .option(
+      '--priority-rule <rule>',
+      'which frames are priority frames: packetix, as every peer has it, or extended, which also knows IPv6, VLAN tags, ' +
+        'DSCP classes, TCP acknowledgements and DNS (default: packetix)',
+      byRule(priorityRule),
+    )
+    .option(
+      '--congestion <name>',
+      'how the kernel controls congestion: auto takes bbr on ways of 3 ms and more, system what the system has set, or a ' +
+        "name of the kernel's (default: auto)",
+      byRule(congestion),
+    )
+    .option(
       '--connections <count>',
       'TCP connections of the session, 1 to 32 (default: 1; with QoS 2)',
       byRule(connections),
@@ -192,6 +210,8 @@ const PROFILE = `The profile, in which everything may be left to the options:
   halfDuplex: false
   encrypt: true
   compress: false
+  priorityRule: packetix                # or extended
+  congestion: auto                      # or system, or bbr
   reconnect: { interval: 15, attempts: unlimited }            # seconds, from 5; from 0, or unlimited
   proxy: { url: socks5://10.0.0.1:1080, credentialsFile: proxy.cred }
   log: { level: info, format: text }

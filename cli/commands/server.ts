@@ -42,7 +42,11 @@ const CONFIGURATION = `The configuration:
         guest: { anonymous: true }
       taps: [{ name: elsrv0, address: 10.90.0.1/24, mtu: 1500, offload: true, busyPoll: 0 }]   # a TAP of this host as a port of the hub
       stormLimit: 32                        # flooded frames per second of one source; 0 is off
-  session: { timeout: 20, maxConnections: 32 }      # seconds, 5 to 60; TCP connections, 1 to 32
+  session:
+    timeout: 20                             # seconds, 5 to 60
+    maxConnections: 32                      # TCP connections, 1 to 32
+    priorityRule: packetix                  # which frames are priority frames; or extended
+    congestion: auto                        # bbr on ways of 3 ms and more; or system, or a name of the kernel's
   control: { socket: /run/etherloom/lab.sock }      # where \`etherloom status\` asks; chosen when absent
   log: { level: info, format: text }
 `;

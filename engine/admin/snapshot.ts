@@ -1,8 +1,17 @@
-import type { CodecCounters } from '../core.ts';
+import type { ClassCounters, CodecCounters } from '../core.ts';
 import type { Node, TapPort } from '../node.ts';
 import { RELEASE } from '../product.ts';
-import type { Session } from '../session/session.ts';
-import type { CodecStatus, CompressionStatus, ConnectionStatus, CoreStatus, NodeStatus, PortStatus } from './status.ts';
+import type { Session, Tunnel } from '../session/session.ts';
+import type {
+  ClassStatus,
+  CodecStatus,
+  CompressionStatus,
+  ConnectionStatus,
+  CoreStatus,
+  NodeStatus,
+  PortStatus,
+  TcpStatus,
+} from './status.ts';
 
 /** The parts of a status that a server and a client have in common. */
 
@@ -36,10 +45,11 @@ export function sessionSnapshot(
     readonly compressed: boolean;
   },
 ): PortStatus {
+  const all = session.tunnels.reduce((sum, tunnel) => sum + node.core.connectionBytes(tunnel.connection).sent, 0);
   const connections = session.tunnels.map((tunnel): ConnectionStatus => {
     const { remote, security } = tunnel.channel;
-    const retransmissions = tunnel.channel.retransmissions?.();
     const { received, sent, unsent } = node.core.connectionBytes(tunnel.connection);
+    const tcp = tcpSnapshot(node, tunnel);
     return {
       peer: `${remote.address}:${remote.port}`,
       protocol: security?.protocol ?? 'unknown',
@@ -50,7 +60,8 @@ export function sessionSnapshot(
       receivedBytes: received,
       sentBytes: sent,
       unsentBytes: unsent,
-      ...(retransmissions === undefined ? {} : { retransmissions }),
+      sentPercent: all === 0 ? 0 : Math.round((sent / all) * 1000) / 10,
+      ...(tcp === undefined ? {} : { tcp }),
       lastReceivedMs: Math.round(node.now() - node.core.receivedAt(tunnel.connection)),
     };
   });
@@ -61,6 +72,8 @@ export function sessionSnapshot(
     ...(peer === undefined ? {} : { peer }),
     connections,
     since: new Date(about.since).toISOString(),
+    classes: classesSnapshot(node, session.port),
+    batchesSkipped: node.core.batchesSkipped(session.port),
     ...(about.compressed ? { compression: compressionSnapshot(node, session.port) } : {}),
     ...portSnapshot(node, session.port),
   };
@@ -76,6 +89,30 @@ function portSnapshot(node: Node, port: number): Pick<PortStatus, 'queuedBytes' 
     sent: { frames: counters.sentFrames, bytes: counters.sentBytes },
     drops: counters.drops,
   };
+}
+
+function tcpSnapshot(node: Node, { channel, connection }: Tunnel): TcpStatus | undefined {
+  const state = channel.tcp?.();
+  if (state === undefined) return undefined;
+  const drained = node.plane.drainRate(connection);
+  const congestion = channel.congestion?.();
+  return {
+    roundTripMs: state.roundTripMs,
+    leastRoundTripMs: state.leastRoundTripMs,
+    unsentBytes: state.unsentBytes,
+    retransmissions: state.retransmissions,
+    ...(drained === undefined ? {} : { drainRate: Math.round(drained * 1000) }),
+    ...(congestion === undefined ? {} : { congestion }),
+  };
+}
+
+function classesSnapshot(node: Node, port: number): NonNullable<PortStatus['classes']> {
+  const { bulk, priority } = node.core.classCounters(port);
+  return { bulk: classSnapshot(bulk), priority: classSnapshot(priority) };
+}
+
+function classSnapshot({ frames, bytes, drops, delayP50, delayP99 }: ClassCounters): ClassStatus {
+  return { frames, bytes, drops, delayMs: { p50: delayP50, p99: delayP99 } };
 }
 
 function compressionSnapshot(node: Node, port: number): CompressionStatus {

@@ -53,6 +53,10 @@ export interface PortStatus {
   readonly received: TrafficStatus;
   /** From the hub out of the port. */
   readonly sent: TrafficStatus;
+  /** Sessions only: towards the peer. */
+  readonly classes?: { readonly bulk: ClassStatus; readonly priority: ClassStatus };
+  /** Sessions only: how often frames were not waited for that another connection was to bring; between own peers. */
+  readonly batchesSkipped?: number;
   /** Sessions that compress only. */
   readonly compression?: CompressionStatus;
   /** Frames dropped, by cause; causes that never happened are left out. */
@@ -94,10 +98,36 @@ export interface ConnectionStatus {
   readonly sentBytes: number;
   /** Bytes that were dealt to the connection and that TCP has not taken. */
   readonly unsentBytes: number;
-  /** Segments that TCP has sent again, where the kernel tells. */
-  readonly retransmissions?: number;
+  /** Share of what the session sent on its connections, 0 to 100. */
+  readonly sentPercent: number;
+  /** What TCP tells, where the kernel does. */
+  readonly tcp?: TcpStatus;
   /** Milliseconds since the last complete block or keep-alive. */
   readonly lastReceivedMs: number;
+}
+
+export interface TcpStatus {
+  /** Smoothed, and the least of the last minutes, ms. */
+  readonly roundTripMs: number;
+  readonly leastRoundTripMs: number;
+  /** Bytes that the kernel has taken and not sent yet. */
+  readonly unsentBytes: number;
+  /** Segments that were sent again. */
+  readonly retransmissions: number;
+  /** Bytes per second that the connection drained when last there was always more to send; absent when there never was. */
+  readonly drainRate?: number;
+  /** How the kernel controls congestion. */
+  readonly congestion?: string;
+}
+
+/** What left a session in one class, bulk or priority. */
+export interface ClassStatus {
+  readonly frames: number;
+  readonly bytes: number;
+  /** Frames that were dropped in the queue, or had no place there. */
+  readonly drops: number;
+  /** Half of the frames, of late, waited no longer in the queue; and all but one in a hundred. */
+  readonly delayMs: { readonly p50: number; readonly p99: number };
 }
 
 export interface ClientStatus {

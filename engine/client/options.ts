@@ -1,6 +1,8 @@
 import type { NodeStatus } from '../admin/status.ts';
+import type { PriorityRule } from '../core.ts';
 import type { ChannelSecurity, ProxyOptions } from '../host.ts';
 import type { TapPortOptions } from '../node.ts';
+import type { Congestion } from '../session/congestion.ts';
 
 /** What `etherloom connect` asks for, checked and with every default filled in. */
 export interface ClientOptions {
@@ -21,6 +23,8 @@ export interface ClientOptions {
   /** Ask for bridge mode: more than one station behind the TAP. */
   readonly bridge: boolean;
   readonly qos: boolean;
+  readonly priorityRule: PriorityRule;
+  readonly congestion: Congestion;
   /** TCP connections, 1 to 32; with QoS at least 2 are used (`protocol/control-plane.md` §5). */
   readonly connections: number;
   /** Milliseconds between opening two of them, at least 1000. */

@@ -9,9 +9,11 @@ import { section, tapKeys, value } from './schema-parts.ts';
 import type { Secrets } from './schema-problems.ts';
 import { serverAddress } from './server-address.ts';
 import {
+  congestion,
   connectionInterval,
   connectionLifetime,
   connections,
+  priorityRule,
   reconnectAttempts,
   reconnectInterval,
 } from './session-rules.ts';
@@ -36,6 +38,8 @@ export const profileSchema = section({
   insecure: value(yesOrNo).optional(),
   bridge: value(yesOrNo).optional(),
   qos: value(yesOrNo).optional(),
+  priorityRule: value(priorityRule).optional(),
+  congestion: value(congestion).optional(),
   connections: value(connections).optional(),
   connectionInterval: value(connectionInterval).optional(),
   connectionLifetime: value(connectionLifetime).optional(),

@@ -1,6 +1,8 @@
 /** A client's profile, `etherloom connect --profile`: its text to checked data. What it leaves open stays open. */
 
+import type { PriorityRule } from '../core.ts';
 import type { ProxyPlace } from '../proxy/url.ts';
+import type { Congestion } from '../session/congestion.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { type ConfigProblem, formatPath } from './problem.ts';
 import { profileSchema, profileSecrets } from './profile-schema.ts';
@@ -28,6 +30,8 @@ export interface ConnectProfile {
   readonly insecure?: boolean;
   readonly bridge?: boolean;
   readonly qos?: boolean;
+  readonly priorityRule?: PriorityRule;
+  readonly congestion?: Congestion;
   readonly connections?: number;
   readonly connectionInterval?: number;
   /** Infinity: off. */

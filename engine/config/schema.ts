@@ -6,6 +6,7 @@ import { passwordHash } from './password-hash.ts';
 import { filePath, logFormat, logLevel, whole, yesOrNo } from './rules.ts';
 import { list, named, section, tapKeys, value } from './schema-parts.ts';
 import type { Secrets } from './schema-problems.ts';
+import { congestion, priorityRule } from './session-rules.ts';
 
 /** Hubs that a server takes: what the core has room for. */
 export const MAX_HUBS = 1024;
@@ -38,6 +39,8 @@ export const serverSchema = section({
     // `protocol/control-plane.md` §5.1, TimeOut and MaxConnection.
     timeout: value(whole(5, 60, 'seconds')).default(20),
     maxConnections: value(whole(1, 32)).default(32),
+    priorityRule: value(priorityRule).default('packetix'),
+    congestion: value(congestion).default('auto'),
   }).prefault({}),
   control: section({ socket: value(filePath).optional() }).prefault({}),
   log: section({ level: value(logLevel).optional(), format: value(logFormat).optional() }).prefault({}),

@@ -1,7 +1,9 @@
 /** The server's configuration file: its text to checked data, with every default filled in. */
 
+import type { PriorityRule } from '../core.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { HubOptions, ServerOptions, UserOptions } from '../server/options.ts';
+import type { Congestion } from '../session/congestion.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { foldName } from './names.ts';
 import { type ConfigProblem, formatPath } from './problem.ts';
@@ -16,6 +18,8 @@ export interface ServerConfig {
   readonly hubs: readonly HubOptions[];
   readonly timeoutMs: number;
   readonly maxConnections: number;
+  readonly priorityRule: PriorityRule;
+  readonly congestion: Congestion;
   readonly control: { readonly socket?: string };
   readonly log: { readonly level?: LogLevelName; readonly format?: LogFormat };
 }
@@ -67,6 +71,8 @@ export function parseServerConfig(text: string): ConfigResult {
       })),
       timeoutMs: session.timeout * 1000,
       maxConnections: session.maxConnections,
+      priorityRule: session.priorityRule,
+      congestion: session.congestion,
       control,
       log,
     },
@@ -75,8 +81,9 @@ export function parseServerConfig(text: string): ConfigResult {
 
 /** What the engine needs, once the certificate and its key have been read. */
 export function serverOptions(config: ServerConfig, pem: { certificate: string; key: string }): ServerOptions {
-  const { listen, hubs, timeoutMs, maxConnections } = config;
-  return { listen, certificate: pem.certificate, key: pem.key, hubs, timeoutMs, maxConnections };
+  const { listen, hubs, timeoutMs, maxConnections, priorityRule, congestion } = config;
+  const { certificate, key } = pem;
+  return { listen, certificate, key, hubs, timeoutMs, maxConnections, priorityRule, congestion };
 }
 
 /** What a schema of single values cannot see: names and places that are taken twice, and more than there is room for. */

@@ -1,6 +1,7 @@
 /** What may be set of a session, of a client or of a cascade (`requirements.md`, part B). */
 
-import { type Rule, whole } from './rules.ts';
+import { CONGESTION_PATTERN } from '../session/congestion.ts';
+import { oneOf, type Rule, whole } from './rules.ts';
 
 /** B3. */
 export const connections = whole(1, 32);
@@ -20,6 +21,15 @@ export const reconnectInterval = whole(5, 86_400, 'seconds');
 /** B2. */
 export const reconnectAttempts: Rule<number> = orWord(whole(0, 1_000_000), 'unlimited');
 
+/** Which frames are priority frames (`PriorityRule`). */
+export const priorityRule = oneOf('packetix', 'extended');
+
+/** How the kernel controls congestion (`Congestion`). */
+export const congestion: Rule<string> = {
+  allowed: 'auto, system, or a name that the kernel has in net.ipv4.tcp_available_congestion_control, such as bbr',
+  parse: (text) => (CONGESTION_PATTERN.test(text) ? text : undefined),
+};
+
 /** What a client does that was told nothing else. */
 export const CLIENT_DEFAULTS = {
   connections: 1,
@@ -30,6 +40,8 @@ export const CLIENT_DEFAULTS = {
   /** Seconds. */
   reconnectInterval: 15,
   reconnectAttempts: Number.POSITIVE_INFINITY,
+  congestion: 'auto',
+  priorityRule: 'packetix',
 } as const;
 
 /** What a cascade does (B1 to B3): the first two are not to be set. */

@@ -1,5 +1,7 @@
 import type { NodeStatus } from '../admin/status.ts';
+import type { PriorityRule } from '../core.ts';
 import type { TapPortOptions } from '../node.ts';
+import type { Congestion } from '../session/congestion.ts';
 
 /** A server as its configuration file describes it, checked and with every default filled in. */
 export interface ServerOptions {
@@ -13,6 +15,8 @@ export interface ServerOptions {
   readonly timeoutMs: number;
   /** Most TCP connections of one session, 1 to 32. */
   readonly maxConnections: number;
+  readonly priorityRule: PriorityRule;
+  readonly congestion: Congestion;
 }
 
 export interface HubOptions {

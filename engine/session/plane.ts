@@ -4,13 +4,11 @@
  */
 
 import type { Core } from '../core.ts';
-import type { Channel, Clock, Scheduler, Tap } from '../host.ts';
+import type { Clock, Scheduler, Tap } from '../host.ts';
+import { Gauge, type Gauged } from './gauge.ts';
 
 /** What the plane has to know of a connection in its tunnel phase. */
-export interface Lane {
-  readonly channel: Channel;
-  /** The session's port in the core. */
-  readonly port: number;
+export interface Lane extends Gauged {
   /** The peer broke the rules of the stream. */
   failed(cause: string): void;
   /** The peer has sent its last on this connection. */
@@ -44,6 +42,7 @@ export class Plane {
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
   readonly #lanes = new Map<number, Lane>();
+  readonly #gauge: Gauge;
   readonly #taps = new Map<number, TapPort>();
   /** Connections that are not read, because a queue is full of their frames. */
   readonly #held = new Set<number>();
@@ -61,11 +60,23 @@ export class Plane {
     this.#core = core;
     this.#clock = clock;
     this.#scheduler = scheduler;
+    this.#gauge = new Gauge(
+      core,
+      clock,
+      scheduler,
+      (connection) => this.#lanes.get(connection),
+      () => this.wake(),
+    );
   }
 
   /** Connections in their tunnel phase. */
   get connections(): number {
     return this.#lanes.size;
+  }
+
+  /** Bytes per millisecond that the connection drains, as it was seen last; undefined when that is not known. */
+  drainRate(connection: number): number | undefined {
+    return this.#gauge.rate(connection);
   }
 
   /** The connection has left its login behind: from now on its bytes are the tunnel's. */
@@ -77,6 +88,7 @@ export class Plane {
   detach(connection: number): void {
     this.#lanes.delete(connection);
     this.#held.delete(connection);
+    this.#gauge.forget(connection);
     this.#core.closeConnection(connection, this.#clock.now());
     // What waited for it, or for the buffer that it held, can leave now.
     this.wake();
@@ -230,6 +242,7 @@ export class Plane {
     const channel = connection === undefined ? undefined : this.#lanes.get(connection)?.channel;
     if (channel === undefined) return this.#core.written(offer, 0, false);
     const taken = channel.write(this.#core.offeredBytes(offer));
+    this.#gauge.note(connection!);
     this.#core.written(offer, taken, channel.writable);
   }
 

@@ -2,6 +2,8 @@ import type { Core } from '../core.ts';
 import type { Timed } from '../deadlines.ts';
 import type { Channel, Random } from '../host.ts';
 import type { Direction } from '../login/additional.ts';
+import { type Congestion, controlCongestion } from './congestion.ts';
+import { UNLIMITED } from './gauge.ts';
 import { keepAliveSize, keepAliveSpan } from './keep-alive.ts';
 import type { Lane, Plane } from './plane.ts';
 
@@ -17,6 +19,8 @@ export interface SessionOptions {
   readonly side: 'client' | 'server';
   /** A connection is set aside for priority frames when there are two or more. */
   readonly qos: boolean;
+  /** How the kernel is to control congestion: see `congestion.ts`. */
+  readonly congestion: Congestion;
   /** Both sides are ours and agreed to tell each other when they are done with a connection. */
   readonly retires: boolean;
   /** The session is over; its port is the owner's to close. Called once. */
@@ -112,6 +116,7 @@ export class Session implements Timed {
     const tunnel: Writable<Tunnel> = {
       channel,
       port: this.port,
+      unsentMost: UNLIMITED,
       connection,
       direction,
       since: now,
@@ -122,6 +127,7 @@ export class Session implements Timed {
       handleWritable: () => plane.handleWritable(connection),
       handleClosed: (cause) => this.#forget(tunnel, cause),
     };
+    if (sends) controlCongestion(channel, this.#options.congestion);
     const span = keepAliveSpan(this.timeoutMs, this.#options.random);
     this.#tunnels.set(tunnel, {
       // The first one goes out at once: `protocol/data-plane.md` §4.4.
@@ -145,7 +151,11 @@ export class Session implements Timed {
    * none, what the kernel takes need not wait in our queue, where it may be dropped.
    */
   #limitUnsent(): void {
-    for (const { channel } of this.#tunnels.keys()) channel.limitUnsent?.(UNSENT_BYTES);
+    for (const tunnel of this.#tunnels.keys()) {
+      if (tunnel.unsentMost === UNSENT_BYTES) continue;
+      (tunnel as Writable<Tunnel>).unsentMost = UNSENT_BYTES;
+      tunnel.channel.limitUnsent?.(UNSENT_BYTES);
+    }
   }
 
   /**

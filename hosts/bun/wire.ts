@@ -1,5 +1,5 @@
 import type { Socket } from 'bun';
-import type { Address, ChannelSecurity } from '../../engine/host.ts';
+import type { Address, ChannelSecurity, TcpState } from '../../engine/host.ts';
 import { plainAddress } from '../shared/address.ts';
 import type { Wire, WireEvents } from '../shared/channel.ts';
 import { kernel } from './kernel.ts';
@@ -33,12 +33,20 @@ export class BunWire implements Wire {
     return (this.socket as unknown as { readonly fd?: number }).fd;
   }
 
-  retransmissions(): number | undefined {
-    return kernel.retransmissions(this.#fd);
+  tcp(): TcpState | undefined {
+    return kernel.state(this.#fd);
   }
 
   limitUnsent(bytes: number): void {
     kernel.limitUnsent(this.#fd, bytes);
+  }
+
+  congestion(): string | undefined {
+    return kernel.congestion(this.#fd);
+  }
+
+  useCongestion(name: string): boolean {
+    return kernel.useCongestion(this.#fd, name);
   }
 
   pause(): void {

@@ -1,27 +1,40 @@
+import type { TcpState } from '../../engine/host.ts';
 import type { Libc } from './libc.ts';
 
 /** <netinet/in.h> and <linux/tcp.h>. */
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
+const TCP_CONGESTION = 13;
 const TCP_NOTSENT_LOWAT = 25;
-/** Of `struct tcp_info`: eight bytes of small fields, then 23 words before `tcpi_total_retrans`. */
-const TOTAL_RETRANS = 8 + 23 * 4;
-const INFO_BYTES = TOTAL_RETRANS + 4;
+/** TCP_CA_NAME_MAX, with the NUL. */
+const CONGESTION_BYTES = 16;
 
-/** What the kernel tells of a TCP socket, and can be told. */
+/** Offsets in `struct tcp_info`, <linux/tcp.h>; Linux 4.9 and later have all of them. */
+const RTT = 68;
+const TOTAL_RETRANS = 100;
+const BYTES_ACKED = 120;
+const NOTSENT_BYTES = 144;
+const MIN_RTT = 148;
+const INFO_BYTES = 160;
+
+/** What the kernel tells of a TCP socket, and can be told. Nothing where the kernel or the C library cannot be reached. */
 export interface TcpSockets {
-  /** Segments that were sent again since the connection was opened; undefined where the kernel does not tell. */
-  retransmissions(fd: number | undefined): number | undefined;
-  /**
-   * Has the kernel take no more of a connection while it holds so many bytes that it has not sent yet. Nothing happens
-   * where the kernel, or the C library, cannot be reached: it takes more then, and the queue is longer.
-   */
+  state(fd: number | undefined): TcpState | undefined;
+  /** Has the kernel take no more of a connection while it holds so many bytes that it has not sent yet; 2 ** 32 - 1: any. */
   limitUnsent(fd: number | undefined, bytes: number): void;
+  /** How it controls congestion, such as `cubic`. */
+  congestion(fd: number | undefined): string | undefined;
+  /** False where the kernel does not have it, or not for us. */
+  useCongestion(fd: number | undefined, name: string): boolean;
 }
 
 /** @param load The C library; called when it is first needed. */
 export function tcpSockets(load: () => Libc): TcpSockets {
   let loaded: Libc | undefined;
+  // One for all calls: none of them keeps it.
+  const memory = new ArrayBuffer(INFO_BYTES + 4);
+  const bytes = new Uint8Array(memory);
+  const view = new DataView(memory);
   const libc = (fd: number | undefined): Libc | undefined => {
     if (fd === undefined || fd < 0) return undefined;
     try {
@@ -31,27 +44,48 @@ export function tcpSockets(load: () => Libc): TcpSockets {
     }
     return loaded;
   };
+  /** The bytes of the answer, at the front of the memory; 0 when there is none. */
+  const ask = (fd: number | undefined, option: number, room: number): number => {
+    const found = libc(fd);
+    if (found === undefined) return 0;
+    const address = found.addressOf(memory);
+    view.setUint32(INFO_BYTES, room, true);
+    if (found.getsockopt(fd!, IPPROTO_TCP, option, address, address + INFO_BYTES) !== 0) return 0;
+    return view.getUint32(INFO_BYTES, true);
+  };
+  const tell = (fd: number | undefined, option: number, length: number): boolean => {
+    const found = libc(fd);
+    return found !== undefined && found.setsockopt(fd!, IPPROTO_TCP, option, found.addressOf(memory), length) === 0;
+  };
   return {
-    retransmissions: (fd) => {
-      const found = libc(fd);
-      return found === undefined ? undefined : retransmissions(found, fd!);
+    state(fd) {
+      if (ask(fd, TCP_INFO, INFO_BYTES) < MIN_RTT + 4) return undefined;
+      return {
+        retransmissions: view.getUint32(TOTAL_RETRANS, true),
+        roundTripMs: view.getUint32(RTT, true) / 1000,
+        leastRoundTripMs: view.getUint32(MIN_RTT, true) / 1000,
+        deliveredBytes: Number(view.getBigUint64(BYTES_ACKED, true)),
+        unsentBytes: view.getUint32(NOTSENT_BYTES, true),
+      };
     },
-    limitUnsent: (fd, bytes) => {
-      const found = libc(fd);
-      if (found === undefined) return;
-      const memory = new ArrayBuffer(4);
-      new DataView(memory).setUint32(0, bytes, true);
-      found.setsockopt(fd!, IPPROTO_TCP, TCP_NOTSENT_LOWAT, found.addressOf(memory), 4);
+    limitUnsent(fd, count) {
+      view.setUint32(0, count, true);
+      tell(fd, TCP_NOTSENT_LOWAT, 4);
+    },
+    congestion(fd) {
+      const length = ask(fd, TCP_CONGESTION, CONGESTION_BYTES);
+      return length === 0 ? undefined : text(bytes.subarray(0, length));
+    },
+    useCongestion(fd, name) {
+      if (name.length >= CONGESTION_BYTES) return false;
+      bytes.fill(0, 0, CONGESTION_BYTES);
+      bytes.set(new TextEncoder().encode(name));
+      return tell(fd, TCP_CONGESTION, name.length);
     },
   };
 }
 
-function retransmissions(libc: Libc, fd: number): number | undefined {
-  // A buffer of its own each time: it is asked for by a person, now and then.
-  const memory = new ArrayBuffer(INFO_BYTES + 4);
-  const address = libc.addressOf(memory);
-  const view = new DataView(memory);
-  view.setUint32(INFO_BYTES, INFO_BYTES, true);
-  if (libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, address, address + INFO_BYTES) !== 0) return undefined;
-  return view.getUint32(INFO_BYTES, true) < INFO_BYTES ? undefined : view.getUint32(TOTAL_RETRANS, true);
+function text(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }

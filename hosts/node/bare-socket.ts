@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { Address } from '../../engine/host.ts';
+import type { Address, TcpState } from '../../engine/host.ts';
 import { plainAddress } from '../shared/address.ts';
 import { NOBODY, type PlainWire, type WireEvents } from '../shared/channel.ts';
 import { kernel } from './kernel.ts';
@@ -82,12 +82,24 @@ export class BareSocket implements PlainWire {
     return sent + handed.length;
   }
 
-  retransmissions(): number | undefined {
-    return kernel.retransmissions((this.socket as unknown as WithHandle)._handle?.fd);
+  tcp(): TcpState | undefined {
+    return kernel.state(this.#fd);
   }
 
   limitUnsent(bytes: number): void {
-    kernel.limitUnsent((this.socket as unknown as WithHandle)._handle?.fd, bytes);
+    kernel.limitUnsent(this.#fd, bytes);
+  }
+
+  congestion(): string | undefined {
+    return kernel.congestion(this.#fd);
+  }
+
+  useCongestion(name: string): boolean {
+    return kernel.useCongestion(this.#fd, name);
+  }
+
+  get #fd(): number | undefined {
+    return (this.socket as unknown as WithHandle)._handle?.fd;
   }
 
   pause(): void {

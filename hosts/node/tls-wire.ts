@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls';
+import type { TcpState } from '../../engine/host.ts';
 import { duplicate } from '../linux/duplicate.ts';
 import type { Libc } from '../linux/libc.ts';
 import { NOBODY, type Wire, type WireChannel, type WireEvents } from '../shared/channel.ts';
@@ -52,12 +53,24 @@ export class TlsWire implements Wire {
     return part.length;
   }
 
-  retransmissions(): number | undefined {
-    return kernel.retransmissions((this.#socket as unknown as WithHandle)._handle?.fd);
+  tcp(): TcpState | undefined {
+    return kernel.state(this.#fd);
   }
 
   limitUnsent(bytes: number): void {
-    kernel.limitUnsent((this.#socket as unknown as WithHandle)._handle?.fd, bytes);
+    kernel.limitUnsent(this.#fd, bytes);
+  }
+
+  congestion(): string | undefined {
+    return kernel.congestion(this.#fd);
+  }
+
+  useCongestion(name: string): boolean {
+    return kernel.useCongestion(this.#fd, name);
+  }
+
+  get #fd(): number | undefined {
+    return (this.#socket as unknown as WithHandle)._handle?.fd;
   }
 
   pause(): void {

@@ -1,4 +1,4 @@
-import type { Address, Channel, ChannelHandler, ChannelSecurity } from '../../engine/host.ts';
+import type { Address, Channel, ChannelHandler, ChannelSecurity, TcpState } from '../../engine/host.ts';
 import type { HostFailure } from './error.ts';
 import { endpoint, lossFailure } from './network-errors.ts';
 
@@ -20,10 +20,11 @@ export interface Wire {
   end(): void;
   /** Closes at once. The runtime answers with `WireChannel.ended`, now or later. */
   destroy(): void;
-  /** Segments that the kernel has sent again; undefined where it does not tell. */
-  retransmissions?(): number | undefined;
-  /** Has the kernel take no more while it holds so many unsent bytes, where that can be had. */
+  /** These four as in `Channel`. */
+  tcp?(): TcpState | undefined;
   limitUnsent?(bytes: number): void;
+  congestion?(): string | undefined;
+  useCongestion?(name: string): boolean;
   /**
    * Present where TLS can be left. Reads nothing more, is busy from now on, and when all that was taken has gone it calls
    * `WireChannel.switched`, never from inside this call.
@@ -109,12 +110,20 @@ export class WireChannel implements Channel, WireEvents {
     else if (!this.#leaving) this.#wire?.resume();
   }
 
-  retransmissions(): number | undefined {
-    return this.#wire?.retransmissions?.();
+  tcp(): TcpState | undefined {
+    return this.#wire?.tcp?.();
   }
 
   limitUnsent(bytes: number): void {
     this.#wire?.limitUnsent?.(bytes);
+  }
+
+  congestion(): string | undefined {
+    return this.#wire?.congestion?.();
+  }
+
+  useCongestion(name: string): boolean {
+    return this.#wire?.useCongestion?.(name) ?? false;
   }
 
   leaveTls(): void {

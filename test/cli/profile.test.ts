@@ -15,6 +15,8 @@ tap: { name: vpn0, address: [10.90.0.2/24, "fd00::2/64"], mtu: 1400, busyPoll: 2
 pin: ${'ab'.repeat(32)}
 bridge: true
 qos: false
+priorityRule: extended
+congestion: reno
 connections: 8
 connectionInterval: 2
 connectionLifetime: 60
@@ -63,6 +65,8 @@ describe('a profile', () => {
       ca: undefined,
       bridge: true,
       qos: false,
+      priorityRule: 'extended',
+      congestion: 'reno',
       connections: 8,
       connectionIntervalMs: 2000,
       connectionLifetimeMs: 60_000,

@@ -19,9 +19,12 @@ Hub lab: 1 session, 1 TAP, 12 addresses in the forwarding table
   SID-ALICE-1  alice  192.0.2.7:50000            2  1 d 3 h  1,234,567 frames, 1.5 GiB  5 frames, 320 B  128.0 KiB  queueFull 1,200, storm 3
   TAP     SINCE    IN             OUT               QUEUE  DROPPED
   elsrv0  1 d 3 h  0 frames, 0 B  1 frame, 2.0 KiB  0 B    -
-  CONNECTION OF  PEER             DIRECTION         AGE        IN       OUT    QUEUE     RESENT  LAST IN  PROTOCOL  CIPHER
-  SID-ALICE-1    192.0.2.7:50000  client-to-server  1 h 2 min  1.5 GiB  40 B   0 B               0 s ago  TLSv1.3   TLS_AES_256_GCM_SHA384
-  SID-ALICE-1    192.0.2.7:50001  server-to-client  9 s        0 B      320 B  64.0 KiB  7       9 s ago  TLSv1.2   ECDHE-RSA-AES256-GCM-SHA384`,
+  CLASS OF     CLASS     OUT              DROPPED  HALF WAITED  99 % WAITED
+  SID-ALICE-1  bulk      4 frames, 220 B  1,200    3.5 ms       22.0 ms
+  SID-ALICE-1  priority  1 frame, 100 B   0        0.0 ms       0.1 ms
+  CONNECTION OF  PEER             DIRECTION         AGE        IN       OUT    SHARE   UNSENT    DRAINS     ROUND TRIP  CONTROL  RESENT  LAST IN  PROTOCOL  CIPHER
+  SID-ALICE-1    192.0.2.7:50000  client-to-server  1 h 2 min  1.5 GiB  40 B   11.1 %  0 B                                               0 s ago  TLSv1.3   TLS_AES_256_GCM_SHA384
+  SID-ALICE-1    192.0.2.7:50001  server-to-client  9 s        0 B      320 B  88.9 %  65.0 KiB  2.4 MiB/s  22.4 ms     bbr      7       9 s ago  TLSv1.2   ECDHE-RSA-AES256-GCM-SHA384`,
   );
 });
 
@@ -62,7 +65,7 @@ test('a session of one connection, and a client between two connections', () => 
   );
   expect(text).toMatch(/^ {2}state +interrupted$/m);
   expect(text).toMatch(
-    /^ {2}SID-ALICE-1 +192\.0\.2\.7:50000 +both +1 h 2 min +1\.5 GiB +40 B +0 B +0 s ago +TLSv1\.3 +none$/m,
+    /^ {2}SID-ALICE-1 +192\.0\.2\.7:50000 +both +1 h 2 min +1\.5 GiB +40 B +11\.1 % +0 B +0 s ago +TLSv1\.3 +none$/m,
   );
   expect(text).toMatch(/^ {2}SID-BOB-2 +alice +192\.0\.2\.7:50000 +0 {2}/m);
 });

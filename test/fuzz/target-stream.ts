@@ -20,7 +20,7 @@ export function streamTarget(build: Build): Target {
     run(input) {
       const rng = Rng.from(input);
       rig.failures.length = 0;
-      const both = new Both(rig, new TwinCore(SIZES));
+      const both = new Both(rig, new TwinCore(SIZES, (frame) => rig.core.flowTag(frame)));
       both.twin.openHub(hub, false);
       const wide = rng.oneIn(4);
       const sender = both.session(hub, { frameMax: wide ? 65_600 : 1_600, stationsMax: rng.oneIn(4) ? 2 : 0 });

@@ -66,7 +66,13 @@ describe.each([
     const status = await ours.status();
     expect(status.core.calls / status.core.frames).toBeLessThan(0.2);
     const connections = status.hubs[0]?.sessions.flatMap((session) => session.connections ?? []) ?? [];
-    expect(connections.map(({ retransmissions }) => typeof retransmissions)).toEqual(connections.map(() => 'number'));
+    for (const { tcp } of connections) {
+      expect(tcp).toMatchObject({ retransmissions: expect.any(Number), unsentBytes: expect.any(Number) });
+      expect(tcp?.leastRoundTripMs).toBeGreaterThan(0);
+      expect(tcp?.roundTripMs).toBeGreaterThanOrEqual(tcp?.leastRoundTripMs ?? 0);
+      // A cable is no long way.
+      expect(tcp?.congestion).not.toBe('bbr');
+    }
     expect(connections.length).toBeGreaterThanOrEqual(2);
   });
 });

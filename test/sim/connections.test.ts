@@ -354,7 +354,11 @@ describe('QoS', () => {
     // One of each before: the stations are known, and no storm is seen.
     lab.serverTap.arrive(frame(BROADCAST, mac(9)));
     await lab.world.run(100);
-    for (let i = 0; i < 300; i++) client.tap().arrive(frame(mac(9), mac(1), 1_400, i & 0xff));
+    // Of the same flow: another one would have its turn anyhow.
+    const bulk = frame(mac(9), mac(1), 1_400, 7);
+    bulk.set(voice.subarray(0, 34));
+    bulk[15] = 0;
+    for (let i = 0; i < 300; i++) client.tap().arrive(bulk);
     client.tap().arrive(voice);
     await lab.world.run(5_000);
     const lengths = lab.serverTap.frames.map((each) => each.length);

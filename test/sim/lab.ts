@@ -40,6 +40,8 @@ export class SimLab {
         key: '',
         timeoutMs: 20_000,
         maxConnections: 32,
+        priorityRule: 'packetix',
+        congestion: 'auto',
         hubs: [
           {
             name: 'lab',
@@ -74,6 +76,8 @@ export class SimLab {
         trust: async () => undefined,
         bridge: false,
         qos: false,
+        priorityRule: 'packetix',
+        congestion: 'auto',
         connections: 1,
         connectionIntervalMs: 1_000,
         connectionLifetimeMs: Number.POSITIVE_INFINITY,

@@ -41,6 +41,8 @@ describe('a valid configuration', () => {
       ],
       timeoutMs: 20_000,
       maxConnections: 32,
+      priorityRule: 'packetix',
+      congestion: 'auto',
       control: {},
       log: {},
     });
@@ -60,7 +62,7 @@ hubs:
     stormLimit: 0
     users: { a@b: { passwordHash: "${Buffer.from(HASH, 'hex').toString('base64')}", anonymous: false } }
     taps: [{ name: t0, address: [10.0.0.1/24, "fd00::1/64"], mtu: 9000, busyPoll: 50, offload: false }, { name: t1 }]
-session: { timeout: 60, maxConnections: 1 }
+session: { timeout: 60, maxConnections: 1, priorityRule: extended, congestion: bbr }
 control: { socket: x.sock }
 log: { level: debug, format: json }
 `);
@@ -84,6 +86,8 @@ log: { level: debug, format: json }
         ],
         timeoutMs: 60_000,
         maxConnections: 1,
+        priorityRule: 'extended',
+        congestion: 'bbr',
         control: { socket: 'x.sock' },
         log: { level: 'debug', format: 'json' },
       },
@@ -139,6 +143,14 @@ describe('problems have a place, a path, what was found and what is allowed', ()
     [
       'listen: [{ port: 1 }]\nhubs: {}\nsession: { timeout: 4 }',
       's.yaml:3:21: session.timeout: found "4"; allowed is a whole number from 5 to 60 (seconds)',
+    ],
+    [
+      'listen: [{ port: 1 }]\nhubs: {}\nsession: { priorityRule: all }',
+      's.yaml:3:26: session.priorityRule: found "all"; allowed is packetix or extended',
+    ],
+    [
+      'listen: [{ port: 1 }]\nhubs: {}\nsession: { congestion: BBR }',
+      's.yaml:3:24: session.congestion: found "BBR"; allowed is auto, system, or a name that the kernel has in net.ipv4.tcp_available_congestion_control, such as bbr',
     ],
     [
       'listen: [{ port: 1 }]\nhubs: {}\nsession: { maxConnections: 33 }',

@@ -14,6 +14,8 @@ const OPTIONS: ClientOptions = {
   trust: async () => undefined,
   bridge: false,
   qos: false,
+  priorityRule: 'packetix',
+  congestion: 'auto',
   connections: 1,
   connectionIntervalMs: 1_000,
   connectionLifetimeMs: Number.POSITIVE_INFINITY,

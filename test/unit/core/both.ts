@@ -18,7 +18,8 @@ export class Both {
   }
 
   static fresh(build: Build, sizes: CoreSizes, seed: number): Both {
-    return new Both(new Rig(build, sizes, seed), new TwinCore(sizes));
+    const rig = new Rig(build, sizes, seed);
+    return new Both(rig, new TwinCore(sizes, (frame) => rig.core.flowTag(frame)));
   }
 
   pass(ms: number): void {
@@ -98,6 +99,7 @@ export class Both {
 
   /** `make` is called twice and has to make the same: the two write in different orders. */
   drain(make: () => Accept): void {
+    for (const port of this.twin.ports) this.rig.core.revise(port);
     this.rig.drain(make());
     this.twin.drain(make());
   }

@@ -121,6 +121,27 @@ describe.each(BUILDS)('%s: offloads', (build) => {
     expect(hexes(peer.take())).toEqual(hexes([frame]));
   });
 
+  test('a super-frame is cut for an own peer whose connections would take too long for it', () => {
+    const { rig, tap, peer } = setUp();
+    const frames = (rate: number): number => {
+      rig.core.setRate(peer.connection, rate);
+      const before = rig.core.portCounters(peer.port).sentFrames;
+      arrive(rig, tap, packet(bytes(9_000)), 1_400);
+      rig.core.fill(rig.now);
+      const blocks = new DataView(rig.core.offeredBytes(0).slice().buffer).getUint32(0);
+      rig.core.written(0, rig.core.offeredBytes(0).length, true);
+      rig.drain();
+      expect(rig.core.portCounters(peer.port).sentFrames - before).toBe(7);
+      return blocks;
+    };
+    // Unknown; 64 Mbit/s, and from there up and down again: what lies between the two bounds changes nothing.
+    expect([0, 8_000, 14_000, 16_000, 14_000, 11_000].map(frames)).toEqual([1, 7, 7, 1, 1, 7]);
+    // The fastest of them counts.
+    const fast = rig.core.openConnection(peer.port, true, rig.now);
+    rig.core.setRate(fast, 20_000);
+    expect(frames(100)).toBe(1);
+  });
+
   test('a flooded super-frame is cut once', () => {
     const rig = new Rig(build, SIZES);
     const hub = rig.core.openSwitch(0);

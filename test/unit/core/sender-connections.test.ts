@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { BROADCAST, frame, mac } from '../../sim/frames.ts';
 import { bulk, voice } from './frames.ts';
 import { type Accept, BUILDS, framesOf, itemsOf, Rig, TEST_SIZES } from './rig.ts';
 
@@ -15,11 +16,11 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
     return { rig, hub, from, port, connections, carried };
   }
 
-  test('without QoS the last one that is free takes everything', () => {
+  test('without QoS each flow has a connection, from the last one on', () => {
     const { rig, from, carried } = several(4);
     from.send(bulk(1), voice(2), bulk(3));
     rig.drain();
-    expect(carried()).toEqual([[], [], [], [1, 2, 3]]);
+    expect(carried()).toEqual([[], [], [2], [1, 3]]);
   });
 
   test('with QoS the last one is for priority frames and the one before it for the rest', () => {
@@ -53,7 +54,7 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
     expect(carried()).toEqual([[1], [2], []]);
   });
 
-  test('a connection that blocks hands over to the next', () => {
+  test('a flow waits for its connection, and leaves it when that has stopped', () => {
     const { rig, from, connections, carried } = several(3);
     const blocked = new Set([connections[2]!]);
     const accept: Accept = (connection, length) => (blocked.has(connection) ? [0, false] : [length, true]);
@@ -61,28 +62,32 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
     rig.drain(accept);
     from.send(bulk(2));
     rig.drain(accept);
-    blocked.add(connections[1]!);
+    rig.now += 249;
     from.send(bulk(3));
     rig.drain(accept);
+    expect(carried()).toEqual([[], [], []]);
+    rig.now += 2;
     from.send(bulk(4));
     rig.drain(accept);
-    // 1 is stuck in the third, 3 in the second: what was dealt to a connection stays with it.
-    expect(carried()).toEqual([[4], [2], []]);
+    // 1 is stuck in the third: what was dealt to a connection stays with it.
+    expect(carried()).toEqual([[], [2, 3, 4], []]);
     blocked.clear();
-    rig.core.connectionWritable(connections[1]!);
     rig.core.connectionWritable(connections[2]!);
+    from.send(bulk(5));
     rig.drain(accept);
-    expect(carried()).toEqual([[], [3], [1]]);
+    // It does not go back: the frames that it has there would be overtaken.
+    expect(carried()).toEqual([[], [5], [1]]);
   });
 
-  test('what one connection has no room for goes to the next at once', () => {
-    const { rig, from, carried } = several(2);
-    // More than one out buffer, and the host takes a buffer from each and then no more.
+  test('what a connection has no room for waits for it', () => {
+    const { rig, from, connections, carried } = several(2);
+    // More than one out buffer, and the host takes one and then no more.
     for (let i = 0; i < 100; i++) from.send(bulk(i, 1600));
     rig.drain((_connection, length) => [length, false]);
-    const [first, second] = carried();
-    expect(second).toEqual(Array.from({ length: 81 }, (_, i) => i));
-    expect(first).toEqual(Array.from({ length: 19 }, (_, i) => 81 + i));
+    expect(carried()).toEqual([[], Array.from({ length: 81 }, (_, i) => i)]);
+    rig.core.connectionWritable(connections[1]!);
+    rig.drain();
+    expect(carried()).toEqual([[], Array.from({ length: 19 }, (_, i) => 81 + i)]);
   });
 
   test('bulk that waited for a connection that dies goes to the one that is left', () => {
@@ -206,7 +211,7 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
     const accept: Accept = (connection, length) => (connections.has(connection) ? [0, false] : [length, true]);
     const held = new Set<number>();
     for (let i = 0; i < 40; i++) {
-      from.send(bulk(i));
+      from.send(flow(i));
       rig.drain((connection, length) => {
         if (connections.has(connection)) held.add(connection);
         return accept(connection, length);
@@ -252,7 +257,7 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
   test('32 connections of one session', () => {
     const { rig, from, connections, carried } = several(32, { qos: true, outBuffers: 80 });
     for (let i = 0; i < 31; i++) {
-      from.send(bulk(i));
+      from.send(flow(i));
       rig.drain((_connection, length) => [length, false]);
     }
     from.send(voice(77));
@@ -264,6 +269,11 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
     expect(rig.core.buffersFree).toBe(rig.core.buffersTotal - 1);
   });
 });
+
+/** A frame of another flow for each number. */
+function flow(number: number): Uint8Array {
+  return frame(BROADCAST, mac(number + 1), 60, number);
+}
 
 /** How many frames a connection carried since the last look. */
 function frameCount(rig: Rig, connection: number): number {

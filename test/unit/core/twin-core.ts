@@ -6,6 +6,7 @@
 
 import type { CoreSizes, DropCause, PortCounters, PortOptions } from '../../../engine/core.ts';
 import type { Accept } from './rig.ts';
+import { type Flow, TwinBulk } from './twin-bulk.ts';
 import { dissect, isPriority } from './twin-frame.ts';
 import { type Blocks, TwinReceiver } from './twin-stream.ts';
 
@@ -15,6 +16,7 @@ const QUEUE_BYTES = 2_560_000;
 const OUT_BUFFER = 0x2_0000;
 const AGE_MS = 600_000;
 const TAP_BATCH = 128;
+const STALL_MS = 250;
 
 interface Frame {
   readonly bytes: Uint8Array;
@@ -77,7 +79,8 @@ class TwinPort {
   readonly frameMax: number;
   readonly blockMax: number;
   readonly stationsMax: number;
-  readonly queues: [Frame[], Frame[]] = [[], []];
+  readonly bulk: TwinBulk<Frame, TwinConnection>;
+  readonly urgent: Frame[] = [];
   readonly connections: number[] = [];
   /** TAPs: what the kernel was given. */
   readonly delivered: Uint8Array[] = [];
@@ -91,6 +94,10 @@ class TwinPort {
     this.frameMax = options.frameMax ?? 1_600;
     this.blockMax = options.blockMax ?? Math.max(3_200, this.frameMax);
     this.stationsMax = options.stationsMax ?? 0;
+    this.bulk = new TwinBulk((frame, late) => {
+      this.drop(late ? 'waited-too-long' : 'queue-full');
+      Pool.release(frame);
+    }, !tap);
   }
 
   drop(cause: DropCause): void {
@@ -101,6 +108,7 @@ class TwinPort {
 /** Numbers of hubs, ports and connections are the core's: the twin is told which it gave. */
 export class TwinCore {
   now = 0;
+  readonly #tagOf: (frame: Uint8Array) => number;
   readonly #small: Pool;
   readonly #large: Pool;
   readonly #hubs = new Map<number, TwinHub>();
@@ -110,13 +118,19 @@ export class TwinCore {
   #places = 0;
   #wide = false;
 
-  constructor(sizes: CoreSizes) {
+  /** @param tagOf What tells the flow of a frame from others. */
+  constructor(sizes: CoreSizes, tagOf: (frame: Uint8Array) => number) {
+    this.#tagOf = tagOf;
     this.#small = new Pool(sizes.smallFrames);
     this.#large = new Pool(sizes.largeFrames);
   }
 
   get buffersFree(): number {
     return this.#small.free + this.#large.free;
+  }
+
+  get ports(): readonly number[] {
+    return [...this.#ports.keys()];
   }
 
   get places(): number {
@@ -171,7 +185,7 @@ export class TwinCore {
   closePort(number: number): void {
     const port = this.#ports.get(number)!;
     for (const connection of [...port.connections]) this.closeConnection(connection);
-    for (const queue of port.queues) for (const frame of queue) Pool.release(frame);
+    for (const frame of [...port.urgent, ...port.bulk.frames]) Pool.release(frame);
     for (const [key, station] of port.hub.stations) if (station.port === port) port.hub.stations.delete(key);
     port.hub.ports.delete(port);
     this.#ports.delete(number);
@@ -215,7 +229,8 @@ export class TwinCore {
   drain(accept: Accept): void {
     for (const port of this.#ports.values()) {
       if (!port.tap) continue;
-      for (const frame of port.queues[0].splice(0)) {
+      for (let flow = port.bulk.next(this.now, () => true); flow; flow = port.bulk.next(this.now, () => true)) {
+        const { frame } = port.bulk.take(flow, this.now);
         port.delivered.push(frame.bytes);
         this.#leave(port, frame);
       }
@@ -321,7 +336,8 @@ export class TwinCore {
         return undefined;
       }
     }
-    for (const port of hub.ports) if (port !== from) this.#enqueue(port, frame);
+    // The last that joined comes first: it matters when one drops the frame for which another one is short of buffers.
+    for (const port of [...hub.ports].toReversed()) if (port !== from) this.#enqueue(port, frame);
     return undefined;
   }
 
@@ -338,13 +354,22 @@ export class TwinCore {
 
   #enqueue(port: TwinPort, frame: Frame): void {
     if (frame.bytes.length > port.frameMax) return port.drop('too-long-for-port');
-    const queue = port.queues[port.qos && isPriority(frame.bytes) ? 1 : 0];
-    const bytes = queue.reduce((sum, each) => sum + each.bytes.length, 0);
-    if (queue.length >= QUEUE_FRAMES || bytes > QUEUE_BYTES || this.#isShort(port, queue, frame)) {
-      return port.drop('queue-full');
+    const { bulk, urgent } = port;
+    if (port.qos && isPriority(frame.bytes)) {
+      const bytes = urgent.reduce((sum, each) => sum + each.bytes.length, 0);
+      if (urgent.length >= QUEUE_FRAMES || bytes > QUEUE_BYTES || this.#isShort(port, urgent, frame)) {
+        return port.drop('queue-full');
+      }
+      frame.holders++;
+      urgent.push(frame);
+      return;
     }
+    // The frame that is dropped for it may have been the last hold on its buffer.
+    while (bulk.frames.length >= QUEUE_FRAMES || bulk.bytes > QUEUE_BYTES) bulk.dropOfLongest();
+    const isShort = () => this.#isShort(port, bulk.frames, frame);
+    if (isShort() && (!bulk.dropOfLongest() || isShort())) return port.drop('queue-full');
     frame.holders++;
-    queue.push(frame);
+    bulk.push(frame, frame.bytes.length, port.tap ? 0 : this.#tagOf(frame.bytes), this.now);
   }
 
   /** Whether the port has its share of the pool already. */
@@ -353,7 +378,8 @@ export class TwinCore {
     const large = pool === this.#large;
     const sharers = this.#ports.size * (large ? 1 : 2);
     const own = Math.min(16, Math.floor(pool.total / 2 / sharers));
-    const held = large ? port.queues.flat().filter((each) => each.pool === pool).length : queue.length;
+    const all = [...port.urgent, ...port.bulk.frames];
+    const held = large ? all.filter((each) => each.pool === pool).length : queue.length;
     return held >= own && held >= pool.free - own * sharers;
   }
 
@@ -368,11 +394,17 @@ export class TwinCore {
     const all = port.connections.map((number) => [number, this.#connections.get(number)!] as const);
     const senders = all.filter(([, each]) => each.sends);
     const reserved = port.qos && senders.length >= 2 ? senders.at(-1)![1] : undefined;
-    const bulk = senders.findLast(([, each]) => each.writable && each.unsent === 0 && each !== reserved)?.[1];
+    const carriers = senders.map(([, each]) => each).filter((each) => each !== reserved);
+    const bulk = carriers.findLast(isFree);
+    const byFlow = carriers.length !== 1;
+    if (byFlow && port.bulk.frames.length > 0) this.#assign(port, carriers);
     const writes: (readonly [number, TwinConnection])[] = [];
     for (const [number, each] of all) {
       if (!each.writable) continue;
-      if (each.unsent === 0) this.#deal(port, each, each === (reserved ?? bulk), each === bulk);
+      if (each.unsent === 0) {
+        const wanted = ({ lane }: TwinFlow) => (byFlow ? lane === each : each === bulk);
+        this.#deal(port, each, each === (reserved ?? bulk), each.sends && each !== reserved ? wanted : undefined);
+      }
       if (each.unsent > 0) writes.push([number, each]);
     }
     for (const [number, each] of writes) {
@@ -383,24 +415,56 @@ export class TwinCore {
     return writes.length > 0;
   }
 
-  #deal(port: TwinPort, connection: TwinConnection, priority: boolean, bulk: boolean): void {
+  /** Every flow with something to send keeps to one of the connections. */
+  #assign(port: TwinPort, carriers: readonly TwinConnection[]): void {
+    const carries = (each: TwinConnection | undefined) =>
+      each !== undefined && carriers.includes(each) && (isFree(each) || this.now - each.wrote < STALL_MS);
+    const flowsOf = (each: TwinConnection) => port.bulk.active.filter(({ lane }) => lane === each).length;
+    const homeless = port.bulk.active.filter(({ lane }) => !carries(lane));
+    for (const flow of homeless) flow.lane = undefined;
+    for (const flow of homeless) {
+      const able = carriers.filter(carries);
+      const least = Math.min(...able.map(flowsOf));
+      const best = able.filter((each) => flowsOf(each) === least);
+      flow.lane = best.findLast(isFree) ?? best.at(-1);
+    }
+  }
+
+  #deal(
+    port: TwinPort,
+    connection: TwinConnection,
+    priority: boolean,
+    wanted: ((flow: TwinFlow) => boolean) | undefined,
+  ): void {
     if (connection.keepAlive !== undefined) {
       connection.unsent += 8 + connection.keepAlive;
       connection.dealt.push(connection.keepAlive);
       connection.keepAlive = undefined;
     }
-    for (const queue of [...(priority ? [port.queues[1]] : []), ...(bulk ? [port.queues[0]] : [])]) {
-      let size = connection.unsent + 4;
-      while (queue.length > 0 && size + 4 + queue[0]!.bytes.length <= OUT_BUFFER) {
-        const frame = queue.shift()!;
-        size += 4 + frame.bytes.length;
-        connection.unsent = size;
-        connection.dealt.push(frame.bytes);
-        this.#leave(port, frame);
-      }
+    let size = connection.unsent + 4;
+    const write = (frame: Frame) => {
+      size += 4 + frame.bytes.length;
+      connection.unsent = size;
+      connection.dealt.push(frame.bytes);
+      this.#leave(port, frame);
+    };
+    const fits = (frame: Frame | undefined) => frame !== undefined && size + 4 + frame.bytes.length <= OUT_BUFFER;
+    while (priority && fits(port.urgent[0])) write(port.urgent.shift()!);
+    size = connection.unsent + 4;
+    const hasBulk = port.bulk.frames.length > 0;
+    while (hasBulk && wanted !== undefined) {
+      const flow = port.bulk.next(this.now, wanted);
+      if (flow === undefined || !fits(flow.frames[0]?.frame)) break;
+      write(port.bulk.take(flow, this.now).frame);
     }
     if (connection.unsent > 0) connection.wrote = this.now;
   }
+}
+
+type TwinFlow = Flow<Frame, TwinConnection>;
+
+function isFree({ writable, unsent }: TwinConnection): boolean {
+  return writable && unsent === 0;
 }
 
 function isBpdu(frame: Uint8Array): boolean {

@@ -1,0 +1,24 @@
+/** What is known of how fast connections drain, and what follows from it. */
+
+import { connectionAt, MAY_SEND } from '../connection';
+import { NONE } from '../memory';
+import { portAt } from '../port';
+
+/**
+ * Bytes per millisecond below which a super-frame would take more than some five milliseconds on a connection, and above
+ * which a port gets them again.
+ */
+const SLOW_RATE: u32 = 12_000;
+const FAST_RATE: u32 = 16_000;
+
+/** `rate` is in bytes per millisecond; 0: it is not known. */
+export function setRate(id: u32, rate: u32): void {
+  const c = connectionAt(id);
+  c.rate = rate;
+  const port = portAt(c.port);
+  let most: u32 = 0;
+  for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
+    if (connectionAt(next).flags & MAY_SEND) most = max(most, connectionAt(next).rate);
+  }
+  port.slow = most != 0 && most < (port.slow ? FAST_RATE : SLOW_RATE) ? 1 : 0;
+}
