@@ -219,9 +219,9 @@ export const BATCH_NUMBERED: u32 = 0x8000_0000;
 /** Milliseconds for which the frames of a batch wait for those of earlier ones that come on other connections. */
 export const ORDER_MS: f64 = 250;
 /** With so many of them on one connection it is not read. */
-export const AHEAD_BYTES: u32 = 0x2_0000;
-/** Bytes of a port that wait so at most: as much as 8 connections hold between them, with 128 KiB in the kernel of each, twice. */
-export const ORDER_BYTES_MAX: u32 = 0x40_0000;
+export const AHEAD_BYTES: u32 = 0x8_0000;
+/** Bytes of a port that wait so at most: as much as 8 connections bring until they are not read, and half as much again. */
+export const ORDER_BYTES_MAX: u32 = 0x60_0000;
 /** `protocol/data-plane.md` §1.2. */
 export const KEEP_ALIVE_MAX: u32 = 512;
 export const KEEP_ALIVE_MARK: u32 = 0xffff_ffff;

@@ -116,11 +116,15 @@ export class Order {
   skipped: u32;
   /** Since when frames wait for the same batch, host's ms; 0 when none does. */
   since: f64;
-  /** The connection that the last batch went to, how many bytes it got since when, and when it got the last. */
+  /** The connection whose turn it is, how many bytes it got in it, since when, and when it got the last. */
   lane: u32;
   laneBytes: u32;
   laneSince: f64;
   laneUsed: f64;
+  /** Bytes that all of them got since when, and whether that was much in the span before. */
+  spanBytes: u32;
+  fast: u32;
+  spanSince: f64;
 }
 
 const PORT_ORDER: u32 = PORT_FLOWS + FLOW_MEMORY_BYTES;
@@ -141,7 +145,7 @@ export class Class {
 const CLASS_HEAD: u32 = 32;
 const CLASS_BYTES: u32 = CLASS_HEAD + DELAY_SPANS * 4;
 /** Byte offset of the two classes: bulk, priority. */
-export const PORT_CLASSES: u32 = PORT_ORDER + 56;
+export const PORT_CLASSES: u32 = PORT_ORDER + 64;
 /** What a port needs in all. */
 export const PORT_USED: u32 = PORT_CLASSES + 2 * CLASS_BYTES;
 

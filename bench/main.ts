@@ -14,7 +14,7 @@ const HELP = `Usage: npm run bench -- NAME [options]
   restart      how long a client's traffic rests when its server is restarted
   tunnel       Etherloom, SoftEther, OpenVPN, a raw TLS stream and a bare cable side by side (about 25 minutes)
   waking       how long a frame of a TAP waits for JavaScript, by the way of waiting for it
-  wan          one flow over long and limited lines, by the number of connections (about 12 minutes a round)
+  wan          flows and calls over long and limited lines, by the number of connections (about 20 minutes a round)
 
   --json             results as JSON
   --runtime NAME     sessions, compression, wan, waking, bare, restart: node or bun; both when absent
@@ -25,9 +25,9 @@ const HELP = `Usage: npm run bench -- NAME [options]
   --sizes LIST       deflate: bytes of a frame, separated by commas; 64 to 65000 when absent
   --sessions N       sessions: how many, 1000 when absent
   --quick            tunnel: one round with transfers of a second, without tcp4: a first look in about 5 minutes
-  --only NAMES       deflate: some of source, html, json, headers, program, random; tunnel: subjects, separated by commas; a beginning stands for all names that begin so
+  --only NAMES       deflate: some of source, html, json, headers, program, random; tunnel: subjects, wan: lines (capped, half, towards, cable, long, lossy, calls, freeze), separated by commas; a beginning stands for all names that begin so
   --measures NAMES   tunnel: some of ping, tcp, tcp4, load, udp, memory, separated by commas
-  --markdown FILE    tunnel: writes a report, and its chart beside it
+  --markdown FILE    tunnel, wan: writes a report, and its chart beside it
   --help
 
 The benches of the core and of deflate run on the runtime that starts them: npx bun dist/bench/main.js core`;
@@ -95,9 +95,12 @@ async function main(): Promise<void> {
     const results = await runRestart(turns(values));
     console.log(values.json ? JSON.stringify({ results }) : renderRestart(results));
   } else if (name === 'wan') {
-    const { renderWan, runWan } = await import('./wan.ts');
-    const results = await runWan({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '8') });
-    console.log(values.json ? JSON.stringify({ results }) : renderWan(results));
+    const { wanCommand } = await import('./wan/command.ts');
+    await wanCommand({
+      ...turns(values),
+      ...{ only: values.only?.split(','), json: values.json, markdown: values.markdown },
+      seconds: natural('--seconds', values.seconds ?? '8'),
+    });
   } else if (name === 'waking') {
     const { renderWaking, runWaking } = await import('./waking.ts');
     const results = await runWaking(turns(values));

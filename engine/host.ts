@@ -30,7 +30,7 @@ export interface TcpState {
   /** Smoothed, and the least of the last minutes. */
   readonly roundTripMs: number;
   readonly leastRoundTripMs: number;
-  /** Bytes, TLS and all, that the peer's kernel has acknowledged since the connection was opened. */
+  /** Bytes, TLS and all, that the peer's kernel has since the connection was opened, as far as it has said so. */
   readonly deliveredBytes: number;
   /** Bytes that the kernel has taken and not sent yet. */
   readonly unsentBytes: number;
@@ -57,6 +57,8 @@ export interface Channel {
    * `writable` then tells that the network takes more. Does nothing where that cannot be had.
    */
   limitUnsent?(bytes: number): void;
+  /** Has the kernel send no faster than so many bytes per second; Infinity: as fast as it can. */
+  limitRate?(bytesPerSecond: number): void;
   /** How the kernel controls congestion, such as `cubic`; undefined where it does not tell. */
   congestion?(): string | undefined;
   /** Has it control congestion another way; false where it does not have that, or not for us. */

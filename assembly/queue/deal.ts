@@ -4,7 +4,7 @@
  */
 
 import { connectionAt, MAY_SEND } from '../connection';
-import { NONE, OUTBOX_ENTRIES, OUTBOX_ENTRY, OUTBOX_TABLE } from '../memory';
+import { NONE, OUT_BUFFER_BYTES, OUTBOX_ENTRIES, OUTBOX_ENTRY, OUTBOX_TABLE } from '../memory';
 import { outFree, outTotal, releaseOut, takeOut } from '../pool';
 import { orderOf, portAt, PORT_ORDERS, PORT_QOS } from '../port';
 import { encodeBatch, encodeKeepAlive } from '../stream/encode';
@@ -14,12 +14,17 @@ import { markReady, nextReady } from './ready';
 /** Set by the host in `taken`: it wants no more for now and will say when it does. */
 export const NOT_WRITABLE: u32 = 0x8000_0000;
 
-/** Milliseconds for which bulk goes to one connection of several. */
-const LANE_MS: f64 = 1;
-/** That many bytes in LANE_MS, a Gbit/s, are more than connections are limited to. */
-const FAST_BYTES: u32 = 125_000;
-/** Milliseconds for which such a one is waited for before another has its turn: a write takes its time. */
-const PATIENCE_MS: f64 = 2;
+/** Of several connections one has its turn for so many milliseconds or bytes: a longer one would be felt as delay. */
+const TURN_MS: f64 = 1;
+const TURN_BYTES: u32 = 16_000;
+/**
+ * So many bytes per millisecond, half a Gbit/s, and one connection may carry them all: then there are no turns, until it is
+ * less than half of that, or the connection is known to be slower. It is looked every SPAN_MS.
+ */
+const FAST: f64 = 60_000;
+const SPAN_MS: f64 = 2;
+/** Milliseconds for which the one connection is waited for before another has its turn: a write takes its time. */
+const PATIENCE_MS: f64 = 3;
 
 let offered: u32 = 0;
 
@@ -108,6 +113,7 @@ function serve(id: u32, now: f64): bool {
   const byFlow = !orders && !single;
   if (byFlow && port.frames0 != 0) assignLanes(id, reserved, now);
   const bulk = orders ? nextInTurn(id, reserved, now) : lastFree(id, reserved);
+  const most = orders && !single && bulk != NONE && !hasEverything(id, bulk) ? TURN_BYTES : OUT_BUFFER_BYTES;
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
     const c = connectionAt(next);
     if (!c.writable || c.offered) continue;
@@ -127,11 +133,11 @@ function serve(id: u32, now: f64): bool {
       held++;
       c.outLength = c.outTaken = 0;
       if (c.keepAlive != 0) encodeKeepAlive(c);
-      if (takesPriority) encodeBatch(c, id, true, NONE, now);
+      if (takesPriority) encodeBatch(c, id, true, NONE, OUT_BUFFER_BYTES, now);
       if (takesBulk) {
         const before = c.outLength;
-        encodeBatch(c, id, false, byFlow ? next : NONE, now);
-        if (orders) noteLane(id, next, c.outLength - before, now);
+        encodeBatch(c, id, false, byFlow ? next : NONE, most, now);
+        if (orders) noteTurn(id, next, c.outLength - before, now);
       }
       if (c.outLength == 0) {
         // All that its flows had was dropped meanwhile.
@@ -159,16 +165,16 @@ function lastFree(id: u32, reserved: u32): u32 {
 
 /**
  * Between own peers, who keep batches in order, connections have their turn: a path that limits each of them lets through
- * what all may have together, and a flow inside never meets the limit of one. Each has it for LANE_MS, or until it takes
- * no more. One that takes FAST_BYTES in that time, and would take more, keeps it: nothing limits it, and what comes on one
- * connection need not be put in order.
+ * what all may have together, and a flow inside never meets the limit of one. When they carry so much together that
+ * nothing limits them, one has everything: what comes on one connection need not be put in order.
  */
 function nextInTurn(id: u32, reserved: u32, now: f64): u32 {
   const order = orderOf(id);
   const lane = order.lane;
-  const fast = order.laneBytes >= FAST_BYTES;
   if (lane != reserved && connectionAt(lane).port == id && connectionAt(lane).flags & MAY_SEND) {
-    if (isFree(lane) && (fast || now - order.laneSince < LANE_MS)) return lane;
+    const fast = hasEverything(id, lane);
+    const goesOn = fast || (order.laneBytes < TURN_BYTES && now - order.laneSince < TURN_MS);
+    if (isFree(lane) && goesOn) return lane;
     if (!isFree(lane) && fast && now - order.laneUsed < PATIENCE_MS) return NONE;
   }
   let first = NONE;
@@ -184,15 +190,29 @@ function nextInTurn(id: u32, reserved: u32, now: f64): u32 {
   return after == NONE ? first : after;
 }
 
-function noteLane(id: u32, connection: u32, bytes: u32, now: f64): void {
+@inline
+function hasEverything(id: u32, lane: u32): bool {
+  const rate = connectionAt(lane).rate;
+  return orderOf(id).fast != 0 && (rate == 0 || <f64>rate > FAST / 2);
+}
+
+/** The connection got a batch of so many bytes. */
+function noteTurn(id: u32, connection: u32, bytes: u32, now: f64): void {
   const order = orderOf(id);
-  if (order.lane != connection || now - order.laneSince >= LANE_MS) {
+  if (order.lane != connection || now - order.laneSince >= TURN_MS) {
     order.lane = connection;
     order.laneSince = now;
     order.laneBytes = 0;
   }
   order.laneBytes += bytes;
   order.laneUsed = now;
+  const span = now - order.spanSince;
+  if (span >= SPAN_MS) {
+    order.fast = <f64>order.spanBytes >= span * (order.fast ? FAST / 2 : FAST) ? 1 : 0;
+    order.spanSince = now;
+    order.spanBytes = 0;
+  }
+  order.spanBytes += bytes;
 }
 
 @inline

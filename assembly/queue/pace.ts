@@ -5,11 +5,11 @@ import { NONE } from '../memory';
 import { portAt } from '../port';
 
 /**
- * Bytes per millisecond below which a super-frame would take more than some five milliseconds on a connection, and above
+ * Bytes per millisecond below which a super-frame would take more than some ten milliseconds on a connection, and above
  * which a port gets them again.
  */
-const SLOW_RATE: u32 = 12_000;
-const FAST_RATE: u32 = 16_000;
+const SLOW_RATE: u32 = 6_000;
+const FAST_RATE: u32 = 8_000;
 
 /** `rate` is in bytes per millisecond; 0: it is not known. */
 export function setRate(id: u32, rate: u32): void {

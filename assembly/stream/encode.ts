@@ -14,7 +14,7 @@ import { compressedRoom, writeSmaller, writeZlib } from './compression';
 const COMPRESSED_BATCH: u32 = 0x4_0000;
 /** Milliseconds that a connection takes for one batch of bulk, as far as it is known; and its bytes at least. */
 const BATCH_MS: u32 = 4;
-const BATCH_LEAST: u32 = 12_000;
+const BATCH_LEAST: u32 = 1_514;
 
 /** Appends the keep-alive that is due. */
 export function encodeKeepAlive(c: Connection): void {
@@ -29,10 +29,10 @@ export function encodeKeepAlive(c: Connection): void {
 
 /**
  * Appends one batch with as many frames of the queue as there is room for, of the flows that keep to `lane` or, with NONE,
- * of all; nothing when there is none. A connection that drains slowly gets small ones, so that what comes later can still
+ * of all, and no more than `bound` bytes of them but for the last one; nothing when there is none. A connection that drains slowly gets small ones, so that what comes later can still
  * overtake; a session that compresses, so that a turn does not take longer for it than for others.
  */
-export function encodeBatch(c: Connection, id: u32, priority: bool, lane: u32, now: f64): void {
+export function encodeBatch(c: Connection, id: u32, priority: bool, lane: u32, bound: u32, now: f64): void {
   const port = portAt(id);
   const compresses = (port.flags & PORT_COMPRESS) != 0;
   const started = compresses ? clock() : 0;
@@ -40,7 +40,7 @@ export function encodeBatch(c: Connection, id: u32, priority: bool, lane: u32, n
   const end = c.out + OUT_BUFFER_BYTES;
   // Priority frames wait for nobody, and nobody waits for them.
   const numbered = (port.flags & PORT_ORDERS) != 0 && !priority;
-  let most = compresses ? COMPRESSED_BATCH : OUT_BUFFER_BYTES;
+  let most = compresses && bound == OUT_BUFFER_BYTES ? COMPRESSED_BATCH : bound;
   if (!priority && c.rate != 0) most = min(most, max(BATCH_LEAST, c.rate * BATCH_MS));
   let at = start + (numbered ? 8 : 4);
   let frames: u32 = 0;

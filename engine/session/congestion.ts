@@ -14,13 +14,16 @@ export const CONGESTION_PATTERN = /^[a-z0-9_-]{1,15}$/;
  */
 const LONG_MS = 3;
 
-/** To be called when the connection's login is over: the kernel knows its round trip by then. */
-export function controlCongestion(channel: Channel, congestion: Congestion): void {
-  if (congestion === 'system') return;
+/**
+ * To be called when the connection's login is over: the kernel knows its round trip by then. Whether its queue in the network
+ * is to be kept short (`ceiling.ts`).
+ */
+export function controlCongestion(channel: Channel, congestion: Congestion): boolean {
+  if (congestion === 'system') return false;
   if (congestion !== 'auto') {
     channel.useCongestion?.(congestion);
-    return;
+    return false;
   }
   const { leastRoundTripMs = 0 } = channel.tcp?.() ?? {};
-  if (leastRoundTripMs >= LONG_MS) channel.useCongestion?.('bbr');
+  return leastRoundTripMs >= LONG_MS && channel.useCongestion?.('bbr') === true;
 }

@@ -86,9 +86,9 @@ export class Plane {
   }
 
   detach(connection: number): void {
+    this.#gauge.forget(connection);
     this.#lanes.delete(connection);
     this.#held.delete(connection);
-    this.#gauge.forget(connection);
     this.#core.closeConnection(connection, this.#clock.now());
     // What waited for it, or for the buffer that it held, can leave now.
     this.wake();

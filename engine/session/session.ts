@@ -117,6 +117,7 @@ export class Session implements Timed {
       channel,
       port: this.port,
       unsentMost: UNLIMITED,
+      restrained: sends && controlCongestion(channel, this.#options.congestion),
       connection,
       direction,
       since: now,
@@ -127,7 +128,6 @@ export class Session implements Timed {
       handleWritable: () => plane.handleWritable(connection),
       handleClosed: (cause) => this.#forget(tunnel, cause),
     };
-    if (sends) controlCongestion(channel, this.#options.congestion);
     const span = keepAliveSpan(this.timeoutMs, this.#options.random);
     this.#tunnels.set(tunnel, {
       // The first one goes out at once: `protocol/data-plane.md` §4.4.

@@ -41,6 +41,10 @@ export class BunWire implements Wire {
     kernel.limitUnsent(this.#fd, bytes);
   }
 
+  limitRate(bytesPerSecond: number): void {
+    kernel.limitRate(this.#fd, bytesPerSecond);
+  }
+
   congestion(): string | undefined {
     return kernel.congestion(this.#fd);
   }

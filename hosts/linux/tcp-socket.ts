@@ -3,6 +3,10 @@ import type { Libc } from './libc.ts';
 
 /** <netinet/in.h> and <linux/tcp.h>. */
 const IPPROTO_TCP = 6;
+const SOL_SOCKET = 1;
+const SO_MAX_PACING_RATE = 47;
+/** Of it: no limit. */
+const ANY_RATE = 0xffff_ffff;
 const TCP_INFO = 11;
 const TCP_CONGESTION = 13;
 const TCP_NOTSENT_LOWAT = 25;
@@ -10,6 +14,8 @@ const TCP_NOTSENT_LOWAT = 25;
 const CONGESTION_BYTES = 16;
 
 /** Offsets in `struct tcp_info`, <linux/tcp.h>; Linux 4.9 and later have all of them. */
+const SND_MSS = 16;
+const SACKED = 28;
 const RTT = 68;
 const TOTAL_RETRANS = 100;
 const BYTES_ACKED = 120;
@@ -22,6 +28,8 @@ export interface TcpSockets {
   state(fd: number | undefined): TcpState | undefined;
   /** Has the kernel take no more of a connection while it holds so many bytes that it has not sent yet; 2 ** 32 - 1: any. */
   limitUnsent(fd: number | undefined, bytes: number): void;
+  /** Has the kernel send no faster; Infinity: as fast as it can. */
+  limitRate(fd: number | undefined, bytesPerSecond: number): void;
   /** How it controls congestion, such as `cubic`. */
   congestion(fd: number | undefined): string | undefined;
   /** False where the kernel does not have it, or not for us. */
@@ -53,9 +61,9 @@ export function tcpSockets(load: () => Libc): TcpSockets {
     if (found.getsockopt(fd!, IPPROTO_TCP, option, address, address + INFO_BYTES) !== 0) return 0;
     return view.getUint32(INFO_BYTES, true);
   };
-  const tell = (fd: number | undefined, option: number, length: number): boolean => {
+  const tell = (fd: number | undefined, option: number, length: number, level = IPPROTO_TCP): boolean => {
     const found = libc(fd);
-    return found !== undefined && found.setsockopt(fd!, IPPROTO_TCP, option, found.addressOf(memory), length) === 0;
+    return found !== undefined && found.setsockopt(fd!, level, option, found.addressOf(memory), length) === 0;
   };
   return {
     state(fd) {
@@ -64,13 +72,19 @@ export function tcpSockets(load: () => Libc): TcpSockets {
         retransmissions: view.getUint32(TOTAL_RETRANS, true),
         roundTripMs: view.getUint32(RTT, true) / 1000,
         leastRoundTripMs: view.getUint32(MIN_RTT, true) / 1000,
-        deliveredBytes: Number(view.getBigUint64(BYTES_ACKED, true)),
+        // A segment in front of others that was lost holds up the number, not them.
+        deliveredBytes:
+          Number(view.getBigUint64(BYTES_ACKED, true)) + view.getUint32(SACKED, true) * view.getUint32(SND_MSS, true),
         unsentBytes: view.getUint32(NOTSENT_BYTES, true),
       };
     },
     limitUnsent(fd, count) {
       view.setUint32(0, count, true);
       tell(fd, TCP_NOTSENT_LOWAT, 4);
+    },
+    limitRate(fd, bytesPerSecond) {
+      view.setUint32(0, Math.min(ANY_RATE, Math.max(1, Math.round(bytesPerSecond))), true);
+      tell(fd, SO_MAX_PACING_RATE, 4, SOL_SOCKET);
     },
     congestion(fd) {
       const length = ask(fd, TCP_CONGESTION, CONGESTION_BYTES);

@@ -90,6 +90,10 @@ export class BareSocket implements PlainWire {
     kernel.limitUnsent(this.#fd, bytes);
   }
 
+  limitRate(bytesPerSecond: number): void {
+    kernel.limitRate(this.#fd, bytesPerSecond);
+  }
+
   congestion(): string | undefined {
     return kernel.congestion(this.#fd);
   }

@@ -61,6 +61,10 @@ export class TlsWire implements Wire {
     kernel.limitUnsent(this.#fd, bytes);
   }
 
+  limitRate(bytesPerSecond: number): void {
+    kernel.limitRate(this.#fd, bytesPerSecond);
+  }
+
   congestion(): string | undefined {
     return kernel.congestion(this.#fd);
   }

@@ -20,9 +20,10 @@ export interface Wire {
   end(): void;
   /** Closes at once. The runtime answers with `WireChannel.ended`, now or later. */
   destroy(): void;
-  /** These four as in `Channel`. */
+  /** These five as in `Channel`. */
   tcp?(): TcpState | undefined;
   limitUnsent?(bytes: number): void;
+  limitRate?(bytesPerSecond: number): void;
   congestion?(): string | undefined;
   useCongestion?(name: string): boolean;
   /**
@@ -116,6 +117,10 @@ export class WireChannel implements Channel, WireEvents {
 
   limitUnsent(bytes: number): void {
     this.#wire?.limitUnsent?.(bytes);
+  }
+
+  limitRate(bytesPerSecond: number): void {
+    this.#wire?.limitRate?.(bytesPerSecond);
   }
 
   congestion(): string | undefined {

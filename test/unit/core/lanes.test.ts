@@ -31,31 +31,60 @@ describe.each(BUILDS)('%s: bulk of own peers on several connections', (build) =>
     expect(turns.map(([lane]) => (lane! - first! + 3) % 3)).toEqual([0, 0, 1, 1, 2, 2, 0, 0]);
   });
 
-  test('one that takes a Gbit/s keeps it, and loses it when it takes less', () => {
-    const { rig, send } = several(3);
-    const [lane] = send(126_000);
-    for (let i = 0; i < 5; i++) {
-      rig.now += 1;
-      expect(send(126_000)).toEqual([lane]);
-    }
-    rig.now += 1;
-    expect(send(100)).toEqual([lane]);
-    rig.now += 1;
-    expect(send(100)).not.toEqual([lane]);
+  test('one has it for 16,000 bytes at the most', () => {
+    const { rig, from, connections } = several(3);
+    for (let i = 0; i < 20; i++) from.send(bulk(1, 1_500));
+    rig.drain();
+    const bytes = connections.map((connection) => rig.takeBytes(connection).length).toSorted((a, b) => a - b);
+    expect(bytes[0]).toBe(0);
+    expect(bytes[2]).toBeLessThan(16_000 + 1_500 + 100);
   });
 
-  test('a fast one that is busy is waited for, but no longer than two milliseconds', () => {
+  /** Half a Gbit/s and more, until one of them has everything; which it is. */
+  function hurry(rig: Rig, send: (bytes: number) => number[]): number {
+    let used: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      rig.now += 1;
+      used = send(66_000);
+    }
+    return used[0]!;
+  }
+
+  test('when they carry half a Gbit/s one has everything, until it is half of that', () => {
+    const { rig, send } = several(3);
+    const lane = hurry(rig, send);
+    for (let i = 0; i < 5; i++) {
+      rig.now += 1;
+      expect(send(66_000)).toEqual([lane]);
+    }
+    for (let i = 0; i < 3; i++) {
+      rig.now += 2;
+      send(40_000);
+    }
+    rig.now += 2;
+    expect(send(66_000)).toHaveLength(3);
+  });
+
+  test('not when that one is known to be slower', () => {
+    const { rig, connections, send } = several(3);
+    for (const connection of connections) rig.core.setRate(connection, 20_000);
+    hurry(rig, send);
+    rig.now += 1;
+    expect(send(66_000)).toHaveLength(3);
+  });
+
+  test('the one that has everything is waited for while it is busy, but no longer than three milliseconds', () => {
     const { rig, from, connections, used, send } = several(2);
-    const [lane] = send(126_000);
-    const busy: Accept = (connection, length) => (connection === connections[lane!] ? [length, false] : [length, true]);
+    const lane = hurry(rig, send);
+    const busy: Accept = (connection, length) => (connection === connections[lane] ? [length, false] : [length, true]);
     rig.now += 1;
     for (let i = 0; i < 84; i++) from.send(bulk(1, 1_500));
     rig.drain(busy);
     expect(used()).toEqual([lane]);
-    rig.now += 1.9;
+    rig.now += 2.9;
     expect(send(100)).toEqual([]);
     rig.now += 0.2;
-    expect(send(100)).toEqual([1 - lane!]);
+    expect(send(100)).toEqual([1 - lane]);
   });
 
   test('one that takes no more hands over at once', () => {

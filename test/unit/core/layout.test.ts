@@ -260,7 +260,7 @@ describe.each(BUILDS)('%s: names of drop causes', (build) => {
       const from = session(rig, hub);
       const to = session(rig, hub);
       // Batches of eight frames.
-      rig.core.setRate(to.connection, 1);
+      rig.core.setRate(to.connection, 3_000);
       for (let i = 0; i < 30; i++) from.send(bulk(i, 1_600));
       for (const ms of [0, 30, 101]) {
         rig.now += ms;
