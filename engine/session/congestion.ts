@@ -15,15 +15,29 @@ export const CONGESTION_PATTERN = /^[a-z0-9_-]{1,15}$/;
 const LONG_MS = 3;
 
 /**
- * To be called when the connection's login is over: the kernel knows its round trip by then. Whether its queue in the network
- * is to be kept short (`ceiling.ts`).
+ * What the connection carries: bulk, or priority frames alone. Those are few, and BBR would pace them by how few they are:
+ * two that come together would leave 20 ms apart.
  */
-export function controlCongestion(channel: Channel, congestion: Congestion): boolean {
+export type Load = 'bulk' | 'priority';
+
+/** For the latter, whichever the kernel has. */
+const UNPACED = ['cubic', 'reno'];
+
+/**
+ * To be called when the connection's login is over, as the kernel knows its round trip by then, and when its load changes.
+ * Whether its queue in the network is to be kept short (`ceiling.ts`).
+ */
+export function controlCongestion(channel: Channel, congestion: Congestion, load: Load): boolean {
   if (congestion === 'system') return false;
   if (congestion !== 'auto') {
     channel.useCongestion?.(congestion);
     return false;
   }
   const { leastRoundTripMs = 0 } = channel.tcp?.() ?? {};
-  return leastRoundTripMs >= LONG_MS && channel.useCongestion?.('bbr') === true;
+  if (leastRoundTripMs < LONG_MS) return false;
+  if (load === 'priority') {
+    UNPACED.find((name) => channel.useCongestion?.(name));
+    return false;
+  }
+  return channel.useCongestion?.('bbr') === true;
 }

@@ -165,6 +165,10 @@ export class Gauge {
       const { received } = this.#core.connectionBytes(connection);
       noteIn(ports, reading, rate, (received - reading.received) / span, state);
       reading.received = received;
+    } else if (reading.ceiling !== Number.POSITIVE_INFINITY) {
+      // It was when it carried something else.
+      reading.ceiling = Number.POSITIVE_INFINITY;
+      gauged.channel.limitRate?.(reading.ceiling);
     }
     // What waits for a connection that has stopped may leave on another one.
     if (backlogged) this.#core.revise(gauged.port);
@@ -184,7 +188,9 @@ export class Gauge {
     for (const { reading, rate } of look.busy) if (rate > look.drained * NOTABLE_SHARE) reading.notableAt = now;
     const limited = [...this.#readings.values()].filter(
       ({ gauged, notableAt, ceiling: told }) =>
-        gauged.port === port && (now - notableAt < NOTABLE_MS || told !== Number.POSITIVE_INFINITY),
+        gauged.port === port &&
+        gauged.restrained &&
+        (now - notableAt < NOTABLE_MS || told !== Number.POSITIVE_INFINITY),
     );
     const each = ceiling.value / Math.max(1, limited.length);
     for (const reading of limited) {

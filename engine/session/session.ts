@@ -2,7 +2,7 @@ import type { Core } from '../core.ts';
 import type { Timed } from '../deadlines.ts';
 import type { Channel, Random } from '../host.ts';
 import type { Direction } from '../login/additional.ts';
-import { type Congestion, controlCongestion } from './congestion.ts';
+import { type Congestion, controlCongestion, type Load } from './congestion.ts';
 import { UNLIMITED } from './gauge.ts';
 import { keepAliveSize, keepAliveSpan } from './keep-alive.ts';
 import type { Lane, Plane } from './plane.ts';
@@ -62,6 +62,8 @@ interface Timers {
   drain: number;
   /** When to close it whether it has or not. */
   drainBy: number;
+  /** For which congestion was last controlled. */
+  load?: Load;
 }
 
 /**
@@ -109,15 +111,15 @@ export class Session implements Timed {
    * Throws a `RangeError` when the core has no room for another connection.
    */
   join(channel: Channel, direction: Direction, remainder: Uint8Array, now: number): Tunnel {
-    const { core, plane, side } = this.#options;
-    const sends = direction === 0 || (direction === 2) === (side === 'client');
+    const { core, plane } = this.#options;
+    const sends = this.#sends(direction);
     const receives = direction === 0 || !sends;
     const connection = core.openConnection(this.port, sends, now);
     const tunnel: Writable<Tunnel> = {
       channel,
       port: this.port,
       unsentMost: UNLIMITED,
-      restrained: sends && controlCongestion(channel, this.#options.congestion),
+      restrained: false,
       connection,
       direction,
       since: now,
@@ -138,6 +140,7 @@ export class Session implements Timed {
       drainBy: Number.POSITIVE_INFINITY,
     });
     if (this.#tunnels.size > (this.#options.qos ? 2 : 1)) this.#limitUnsent();
+    this.#controlCongestion();
     this.#abandoned = Number.POSITIVE_INFINITY;
     plane.attach(connection, tunnel);
     this.#sendKeepAlive(tunnel, now);
@@ -156,6 +159,22 @@ export class Session implements Timed {
       (tunnel as Writable<Tunnel>).unsentMost = UNSENT_BYTES;
       tunnel.channel.limitUnsent?.(UNSENT_BYTES);
     }
+  }
+
+  /** The last connection that this side sends on is for priority frames, as the core has it (`assembly/queue/deal.ts`). */
+  #controlCongestion(): void {
+    const senders = [...this.#tunnels].filter(([tunnel]) => this.#sends(tunnel.direction) && !tunnel.retiring);
+    for (const [i, [tunnel, timers]] of senders.entries()) {
+      const last = this.#options.qos && senders.length > 1 && i === senders.length - 1;
+      const load = last ? 'priority' : 'bulk';
+      if (timers.load === load) continue;
+      timers.load = load;
+      (tunnel as Writable<Tunnel>).restrained = controlCongestion(tunnel.channel, this.#options.congestion, load);
+    }
+  }
+
+  #sends(direction: Direction): boolean {
+    return direction === 0 || (direction === 2) === (this.#options.side === 'client');
   }
 
   /**
@@ -225,6 +244,7 @@ export class Session implements Timed {
     tunnel.retiring = true;
     timers.keepAlive = Number.POSITIVE_INFINITY;
     core.retireConnection(tunnel.connection);
+    this.#controlCongestion();
     plane.wake();
   }
 
@@ -266,7 +286,9 @@ export class Session implements Timed {
     if (this.#tunnels.size === 0) this.#abandoned = this.#heard + this.timeoutMs;
     plane.detach(tunnel.connection);
     connectionLost?.(cause);
-    if (!this.#over) touch(this);
+    if (this.#over) return;
+    this.#controlCongestion();
+    touch(this);
   }
 }
 

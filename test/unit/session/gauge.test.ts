@@ -50,7 +50,7 @@ function gauged(count: number, options: { unsentMost?: number; restrained?: bool
     }
     due!.call();
   };
-  return { gauge, connections, told, look, idle: () => due?.call() };
+  return { gauge, connections, told, look, lanes: [...lanes.values()] };
 }
 
 test('what drains is known when there was always more to send, and not otherwise', () => {
@@ -93,6 +93,16 @@ test('of a queue in the network all connections of the session send less togethe
   expect(all).toBeLessThan(4 * 600_000);
   for (let i = 0; i < 40; i++) look(100, { roundTripMs: 20, unsentBytes: 0 });
   for (const { rate } of told) expect(rate.at(-1)).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('one that is not to be restrained any more is told so', () => {
+  const { told, look, lanes } = gauged(2, { restrained: true });
+  for (let i = 0; i < 5; i++) look(600, { roundTripMs: 40 });
+  expect(told[1]!.rate.at(-1)).toBeLessThan(600_000);
+  lanes[1]!.restrained = false;
+  look(600, { roundTripMs: 40 });
+  expect(told[1]!.rate.at(-1)).toBe(Number.POSITIVE_INFINITY);
+  expect(told[0]!.rate.at(-1)).toBeLessThan(2 * 600_000);
 });
 
 test('one that may do what it likes is not told anything', () => {
