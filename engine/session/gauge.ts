@@ -49,8 +49,9 @@ interface Reading {
   rate: number;
   /** Whether more could have been sent all the time. */
   backlogged: boolean;
-  /** What the kernel was told last. */
+  /** What the kernel was told last, and by which `unsentMost`. */
   limit: number;
+  most: number;
   written: boolean;
   /** Bytes per millisecond that the kernel was told to send at most. */
   ceiling: number;
@@ -75,8 +76,7 @@ export class Gauge {
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
   readonly #readings = new Map<number, Reading>();
-  /** By port of the session. */
-  readonly #ceilings = new Map<number, Ceiling>();
+  readonly #ports = new Map<number, { readonly ceiling: Ceiling; readonly readings: Set<Reading> }>();
   readonly #find: (connection: number) => Gauged | undefined;
   readonly #revised: () => void;
   #looking = false;
@@ -112,22 +112,29 @@ export class Gauge {
   }
 
   forget(connection: number): void {
-    const port = this.#readings.get(connection)?.gauged.port;
+    const reading = this.#readings.get(connection);
+    if (reading === undefined) return;
     this.#readings.delete(connection);
-    if (port === undefined || [...this.#readings.values()].some(({ gauged }) => gauged.port === port)) return;
-    this.#ceilings.delete(port);
+    const port = this.#ports.get(reading.gauged.port);
+    port?.readings.delete(reading);
+    if (port?.readings.size === 0) this.#ports.delete(reading.gauged.port);
   }
 
   #begin(connection: number): void {
     const gauged = this.#find(connection);
     if (gauged === undefined) return;
     const delivered = gauged.channel.tcp?.()?.deliveredBytes ?? 0;
-    this.#readings.set(connection, {
+    const reading: Reading = {
       received: this.#core.connectionBytes(connection).received,
-      ...{ gauged, at: this.#clock.now(), delivered, rate: 0, backlogged: false, limit: UNLIMITED, written: true },
+      ...{ gauged, at: this.#clock.now(), delivered, rate: 0, backlogged: false, written: true },
+      ...{ limit: gauged.unsentMost, most: gauged.unsentMost },
       ceiling: Number.POSITIVE_INFINITY,
       notableAt: Number.NEGATIVE_INFINITY,
-    });
+    };
+    this.#readings.set(connection, reading);
+    const port = this.#ports.get(gauged.port) ?? { ceiling: new Ceiling(), readings: new Set() };
+    this.#ports.set(gauged.port, port);
+    port.readings.add(reading);
   }
 
   readonly #look = (): void => {
@@ -180,17 +187,14 @@ export class Gauge {
 
   /** All connections of a session together: they may share a bottleneck, and then none of them can tell by itself. */
   #restrain(port: number, look: PortLook, now: number): void {
-    const ceiling = this.#ceilings.get(port) ?? new Ceiling();
-    this.#ceilings.set(port, ceiling);
+    const { ceiling, readings } = this.#ports.get(port)!;
     // A round trip has two ways: the queue is most likely that of the side that sends more.
     const queue = look.drained > look.received ? look.queue : 0;
     ceiling.adjust(look.drained, queue, look.leastRoundTrip, now);
     for (const { reading, rate } of look.busy) if (rate > look.drained * NOTABLE_SHARE) reading.notableAt = now;
-    const limited = [...this.#readings.values()].filter(
+    const limited = [...readings].filter(
       ({ gauged, notableAt, ceiling: told }) =>
-        gauged.port === port &&
-        gauged.restrained &&
-        (now - notableAt < NOTABLE_MS || told !== Number.POSITIVE_INFINITY),
+        gauged.restrained && (now - notableAt < NOTABLE_MS || told !== Number.POSITIVE_INFINITY),
     );
     const each = ceiling.value / Math.max(1, limited.length);
     for (const reading of limited) {
@@ -205,6 +209,10 @@ export class Gauge {
     this.#core.setRate(connection, Math.ceil(rate));
     const bySpeed = rate > UNSENT_AMPLE ? UNLIMITED : Math.max(UNSENT_LEAST, Math.round(rate * UNSENT_MS));
     const limit = rate > UNSENT_FAST ? UNLIMITED : Math.min(gauged.unsentMost, bySpeed);
+    if (gauged.unsentMost !== reading.most) {
+      // The session has told the kernel so.
+      reading.most = reading.limit = gauged.unsentMost;
+    }
     if (Math.abs(limit - reading.limit) < reading.limit * NOTABLE) return;
     reading.limit = limit;
     gauged.channel.limitUnsent?.(limit);

@@ -85,6 +85,15 @@ test('the kernel holds few unsent bytes of a slow connection, any number of a fa
   expect(limit(200_000)).toBe(UNLIMITED);
 });
 
+test('what the session has told the kernel is taken back for a fast connection, whenever it was told', () => {
+  const { told, look, lanes } = gauged(1, { unsentMost: 131_072 });
+  for (let i = 0; i < 4; i++) look(200_000);
+  expect(told[0]!.unsent).toEqual([UNLIMITED]);
+  lanes[0]!.unsentMost = 65_536;
+  for (let i = 0; i < 4; i++) look(200_000);
+  expect(told[0]!.unsent).toEqual([UNLIMITED, UNLIMITED]);
+});
+
 test('of a queue in the network all connections of the session send less together, and lifting it is told too', () => {
   const { told, look } = gauged(4, { restrained: true });
   for (let i = 0; i < 5; i++) look(600, { roundTripMs: 40 });
