@@ -16,7 +16,7 @@ const QUANTUM: i32 = 1514;
 /** Places in which a flow is looked for. */
 const PROBES: u32 = 4;
 /** Milliseconds of silence after which a flow may go another way. */
-const PAUSE_MS: f64 = 200;
+export const PAUSE_MS: f64 = 200;
 /** A flow that drops frames again so soon goes on where it ended: milliseconds. */
 const MEMORY_MS: f64 = 16 * WAIT_INTERVAL_MS;
 

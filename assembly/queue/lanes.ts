@@ -5,30 +5,32 @@
  */
 
 import { Connection, connectionAt, MAY_SEND } from '../connection';
-import { NONE } from '../memory';
+import { BULK_FLOWS, NONE } from '../memory';
 import { portAt } from '../port';
-import { Flow, flowAt } from './bulk';
+import { Flow, flowAt, PAUSE_MS } from './bulk';
 
 /** A connection that has not taken the last batch for so many milliseconds has stopped. */
 const STALL_MS: f64 = 250;
 
-/** Gives every flow that has something to send a connection of the port, `reserved` excepted. */
+/**
+ * Gives every flow that has something to send a connection of the port, `reserved` excepted. A flow counts for its connection
+ * also while it has nothing: those of TCP that fill no queue would all get the same one otherwise.
+ */
 export function assignLanes(id: u32, reserved: u32, now: f64): void {
-  const port = portAt(id);
+  for (let next = portAt(id).firstConnection; next != NONE; next = connectionAt(next).next) connectionAt(next).flows = 0;
   let homeless = false;
-  for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) connectionAt(next).flows = 0;
-  for (let list: u32 = 0; list < 2; list++) {
-    for (let i = list == 0 ? port.newFlows : port.oldFlows; i != NONE; i = flowAt(id, i).next) {
-      const flow = flowAt(id, i);
-      if (!carries(flow.lane, id, reserved, now)) homeless = true;
-      else connectionAt(flow.lane).flows++;
-    }
+  for (let i: u32 = 0; i < BULK_FLOWS; i++) {
+    const flow = flowAt(id, i);
+    if (flow.head == 0 && now - flow.used > PAUSE_MS) continue;
+    if (carries(flow.lane, id, reserved, now)) connectionAt(flow.lane).flows++;
+    else if (flow.head != 0) homeless = true;
   }
   if (!homeless) return;
+  const port = portAt(id);
   for (let list: u32 = 0; list < 2; list++) {
     for (let i = list == 0 ? port.newFlows : port.oldFlows; i != NONE; i = flowAt(id, i).next) {
       const flow = flowAt(id, i);
-      if (!carries(flow.lane, id, reserved, now)) assign(id, flow, reserved, now);
+      if (flow.head != 0 && !carries(flow.lane, id, reserved, now)) assign(id, flow, reserved, now);
     }
   }
 }

@@ -249,6 +249,17 @@ describe.each(BUILDS)('%s: flows of a session with a SoftEther peer', (build) =>
     for (const round of rounds) expect(round).toEqual(rounds[0]);
   });
 
+  test('are spread also when each of them comes while the others have nothing to send', () => {
+    const { rig, from, carried } = several(8);
+    const used = Array.from({ length: 8 }, (_, number) => {
+      from.send(flow(number));
+      rig.drain();
+      rig.now += 5;
+      return carried().findIndex((frames) => frames.length > 0);
+    });
+    expect(used.toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
   test('go to the connection that drains fastest when they are new, or after a pause', () => {
     const { rig, from, connections, carried } = several(3);
     for (const [i, rate] of [100, 4_000, 100].entries()) rig.core.setRate(connections[i]!, rate);

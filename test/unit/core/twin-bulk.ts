@@ -6,7 +6,7 @@
 const PLACES = 32;
 const PROBES = 4;
 const QUANTUM = 1_514;
-const PAUSE_MS = 200;
+export const PAUSE_MS = 200;
 const TARGET_MS = 20;
 const INTERVAL_MS = 100;
 

@@ -6,7 +6,7 @@
 
 import type { CoreSizes, DropCause, PortCounters, PortOptions } from '../../../engine/core.ts';
 import type { Accept } from './rig.ts';
-import { type Flow, TwinBulk } from './twin-bulk.ts';
+import { type Flow, PAUSE_MS, TwinBulk } from './twin-bulk.ts';
 import { dissect, isPriority } from './twin-frame.ts';
 import { type Blocks, TwinReceiver } from './twin-stream.ts';
 
@@ -419,8 +419,10 @@ export class TwinCore {
   #assign(port: TwinPort, carriers: readonly TwinConnection[]): void {
     const carries = (each: TwinConnection | undefined) =>
       each !== undefined && carriers.includes(each) && (isFree(each) || this.now - each.wrote < STALL_MS);
-    const flowsOf = (each: TwinConnection) => port.bulk.active.filter(({ lane }) => lane === each).length;
-    const homeless = port.bulk.active.filter(({ lane }) => !carries(lane));
+    const counts = ({ frames, used }: TwinFlow) => frames.length > 0 || this.now - used <= PAUSE_MS;
+    const flowsOf = (each: TwinConnection) =>
+      port.bulk.places.filter((flow) => flow.lane === each && counts(flow)).length;
+    const homeless = port.bulk.active.filter(({ frames, lane }) => frames.length > 0 && !carries(lane));
     for (const flow of homeless) flow.lane = undefined;
     for (const flow of homeless) {
       const able = carriers.filter(carries);
