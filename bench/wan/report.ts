@@ -26,7 +26,7 @@ export function chartWan(results: readonly WanResult[]): string {
     title: 'TCP inside the tunnel, both directions',
     unit: 'Mbit/s',
     bars: results
-      .filter((result) => result.figures.down > 0)
+      .filter((result) => result.figures.up > 0)
       .map((result) => ({
         label: `${result.path}, ${result.connections} × ${result.subject}`,
         value: rateOf(result),
@@ -59,7 +59,7 @@ function rows(results: readonly WanResult[]): string[][] {
 }
 
 function rateOf({ figures }: WanResult): number {
-  return geometricMean([figures.up, figures.down]);
+  return geometricMean([figures.up, figures.down].filter((rate) => !Number.isNaN(rate)));
 }
 
 /** The same tunnel over the same line with one connection; where there is none, over the line with the same limit. */
