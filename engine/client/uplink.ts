@@ -7,6 +7,7 @@ import { EXTENSION_RETIRE, portAbilities } from '../login/own-extensions.ts';
 import { equalBytes } from '../login/password.ts';
 import type { Welcome } from '../login/welcome.ts';
 import type { Node } from '../node.ts';
+import { CONGESTION_REFUSED } from '../session/congestion.ts';
 import { Session, type Tunnel } from '../session/session.ts';
 import { Keeper } from './keeper.ts';
 import type { LoginTemplate } from './login.ts';
@@ -172,6 +173,7 @@ export class Uplink implements Timed {
       retires,
       qos: welcome.qos,
       congestion: this.#options.congestion,
+      congestionRefused: (name) => this.#node.log('warn', CONGESTION_REFUSED, { congestion: name }),
       touch: this.#node.touch,
       connectionLost: (cause) => this.#handleConnectionLost(cause),
       ended: (cause) => this.#handleSessionEnd(cause),

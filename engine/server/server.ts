@@ -9,6 +9,7 @@ import { describeError } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
 import { EXTENSION_RETIRE } from '../login/own-extensions.ts';
 import { Node } from '../node.ts';
+import { CONGESTION_REFUSED } from '../session/congestion.ts';
 import { Session, type Tunnel } from '../session/session.ts';
 import { HubAuthority, sessionPort } from './authority.ts';
 import { type Accepted, Incoming } from './incoming.ts';
@@ -170,6 +171,7 @@ class Server implements RunningServer {
       retires,
       qos: grant.qos,
       congestion: this.#options.congestion,
+      congestionRefused: (name) => this.#log('warn', CONGESTION_REFUSED, { session: member.name, congestion: name }),
       touch: this.#node.touch,
       connectionLost: (cause) => this.#log('debug', 'connection lost', { session: member.name, cause }),
       ended: (cause) => this.#closeSession(member, cause),

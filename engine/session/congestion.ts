@@ -25,12 +25,18 @@ const UNPACED = ['cubic', 'reno'];
 
 /**
  * To be called when the connection's login is over, as the kernel knows its round trip by then, and when its load changes.
- * Whether its queue in the network is to be kept short (`ceiling.ts`).
+ * Whether its queue in the network is to be kept short (`ceiling.ts`). `refused` is told when a name was asked for that the
+ * kernel does not have, or not for us.
  */
-export function controlCongestion(channel: Channel, congestion: Congestion, load: Load): boolean {
+export function controlCongestion(
+  channel: Channel,
+  congestion: Congestion,
+  load: Load,
+  refused: () => void = () => {},
+): boolean {
   if (congestion === 'system') return false;
   if (congestion !== 'auto') {
-    channel.useCongestion?.(congestion);
+    if (channel.useCongestion?.(congestion) !== true) refused();
     return false;
   }
   const { leastRoundTripMs = 0 } = channel.tcp?.() ?? {};
@@ -41,3 +47,7 @@ export function controlCongestion(channel: Channel, congestion: Congestion, load
   }
   return channel.useCongestion?.('bbr') === true;
 }
+
+export const CONGESTION_REFUSED =
+  "the kernel does not have this congestion control, or not for this user: the system's own is used; " +
+  'sysctl net.ipv4.tcp_available_congestion_control names those that there are';

@@ -27,6 +27,8 @@ export interface SessionOptions {
   readonly ended: (cause: string) => void;
   /** A deadline may have come nearer. */
   readonly touch: (timed: Timed) => void;
+  /** The kernel does not control congestion as it was asked to; said once. */
+  readonly congestionRefused?: (name: string) => void;
   /** A connection is gone; the session may live on. */
   readonly connectionLost?: (cause: string) => void;
 }
@@ -90,6 +92,8 @@ export class Session implements Timed {
   /** When something was last heard on the connections that are gone. */
   #heard = 0;
   #over = false;
+  /** That its congestion control cannot be had was said. */
+  #refused = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -169,8 +173,16 @@ export class Session implements Timed {
       const load = last ? 'priority' : 'bulk';
       if (timers.load === load) continue;
       timers.load = load;
-      (tunnel as Writable<Tunnel>).restrained = controlCongestion(tunnel.channel, this.#options.congestion, load);
+      const { congestion } = this.#options;
+      const refused = () => this.#refuse(congestion);
+      (tunnel as Writable<Tunnel>).restrained = controlCongestion(tunnel.channel, congestion, load, refused);
     }
+  }
+
+  #refuse(congestion: Congestion): void {
+    if (this.#refused) return;
+    this.#refused = true;
+    this.#options.congestionRefused?.(congestion);
   }
 
   #sends(direction: Direction): boolean {

@@ -43,4 +43,9 @@ test('a name is taken as it is, and system asks for nothing', () => {
   expect(controlCongestion(made.channel, 'vegas', 'bulk')).toBe(false);
   expect(controlCongestion(made.channel, 'system', 'bulk')).toBe(false);
   expect(made.asked).toEqual(['vegas']);
+  let refused = 0;
+  for (const name of ['vegas', 'westwood', 'westwood', 'system', 'auto']) {
+    controlCongestion(made.channel, name, 'bulk', () => refused++);
+  }
+  expect(refused).toBe(2);
 });
