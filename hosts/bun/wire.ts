@@ -1,5 +1,5 @@
 import type { Socket } from 'bun';
-import type { Address, ChannelSecurity, TcpState } from '../../engine/host.ts';
+import type { Address, ChannelSecurity } from '../../engine/host.ts';
 import { plainAddress } from '../shared/address.ts';
 import type { Wire, WireEvents } from '../shared/channel.ts';
 import { kernel } from './kernel.ts';
@@ -15,6 +15,7 @@ export interface Carrier {
 /** A socket of Bun, with TLS or without, which takes what the kernel takes and keeps nothing. */
 export class BunWire implements Wire {
   busy = false;
+  readonly tcp = kernel.control(() => this.#fd);
   readonly socket: Socket<Carrier>;
 
   constructor(socket: Socket<Carrier>) {
@@ -31,26 +32,6 @@ export class BunWire implements Wire {
   /** Not in Bun's types. */
   get #fd(): number | undefined {
     return (this.socket as unknown as { readonly fd?: number }).fd;
-  }
-
-  tcp(): TcpState | undefined {
-    return kernel.state(this.#fd);
-  }
-
-  limitUnsent(bytes: number): void {
-    kernel.limitUnsent(this.#fd, bytes);
-  }
-
-  limitRate(bytesPerSecond: number): void {
-    kernel.limitRate(this.#fd, bytesPerSecond);
-  }
-
-  congestion(): string | undefined {
-    return kernel.congestion(this.#fd);
-  }
-
-  useCongestion(name: string): boolean {
-    return kernel.useCongestion(this.#fd, name);
   }
 
   pause(): void {

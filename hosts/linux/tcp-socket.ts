@@ -1,4 +1,4 @@
-import type { TcpState } from '../../engine/host.ts';
+import type { TcpControl } from '../shared/channel.ts';
 import type { Libc } from './libc.ts';
 
 /** <netinet/in.h> and <linux/tcp.h>. */
@@ -23,17 +23,10 @@ const NOTSENT_BYTES = 144;
 const MIN_RTT = 148;
 const INFO_BYTES = 160;
 
-/** What the kernel tells of a TCP socket, and can be told. Nothing where the kernel or the C library cannot be reached. */
+/** TCP sockets of the kernel. Nothing is told, and nothing happens, where it or the C library cannot be reached. */
 export interface TcpSockets {
-  state(fd: number | undefined): TcpState | undefined;
-  /** Has the kernel take no more of a connection while it holds so many bytes that it has not sent yet; 2 ** 32 - 1: any. */
-  limitUnsent(fd: number | undefined, bytes: number): void;
-  /** Has the kernel send no faster; Infinity: as fast as it can. */
-  limitRate(fd: number | undefined, bytesPerSecond: number): void;
-  /** How it controls congestion, such as `cubic`. */
-  congestion(fd: number | undefined): string | undefined;
-  /** False where the kernel does not have it, or not for us. */
-  useCongestion(fd: number | undefined, name: string): boolean;
+  /** @param fd The descriptor, as long as there is one. */
+  control(fd: () => number | undefined): TcpControl;
 }
 
 /** @param load The C library; called when it is first needed. */
@@ -65,9 +58,9 @@ export function tcpSockets(load: () => Libc): TcpSockets {
     const found = libc(fd);
     return found !== undefined && found.setsockopt(fd!, level, option, found.addressOf(memory), length) === 0;
   };
-  return {
-    state(fd) {
-      if (ask(fd, TCP_INFO, INFO_BYTES) < MIN_RTT + 4) return undefined;
+  const control = (fd: () => number | undefined): TcpControl => ({
+    state() {
+      if (ask(fd(), TCP_INFO, INFO_BYTES) < MIN_RTT + 4) return undefined;
       return {
         retransmissions: view.getUint32(TOTAL_RETRANS, true),
         roundTripMs: view.getUint32(RTT, true) / 1000,
@@ -78,25 +71,26 @@ export function tcpSockets(load: () => Libc): TcpSockets {
         unsentBytes: view.getUint32(NOTSENT_BYTES, true),
       };
     },
-    limitUnsent(fd, count) {
+    limitUnsent(count) {
       view.setUint32(0, count, true);
-      tell(fd, TCP_NOTSENT_LOWAT, 4);
+      tell(fd(), TCP_NOTSENT_LOWAT, 4);
     },
-    limitRate(fd, bytesPerSecond) {
+    limitRate(bytesPerSecond) {
       view.setUint32(0, Math.min(ANY_RATE, Math.max(1, Math.round(bytesPerSecond))), true);
-      tell(fd, SO_MAX_PACING_RATE, 4, SOL_SOCKET);
+      tell(fd(), SO_MAX_PACING_RATE, 4, SOL_SOCKET);
     },
-    congestion(fd) {
-      const length = ask(fd, TCP_CONGESTION, CONGESTION_BYTES);
+    congestion() {
+      const length = ask(fd(), TCP_CONGESTION, CONGESTION_BYTES);
       return length === 0 ? undefined : text(bytes.subarray(0, length));
     },
-    useCongestion(fd, name) {
+    useCongestion(name) {
       if (name.length >= CONGESTION_BYTES) return false;
       bytes.fill(0, 0, CONGESTION_BYTES);
       bytes.set(new TextEncoder().encode(name));
-      return tell(fd, TCP_CONGESTION, name.length);
+      return tell(fd(), TCP_CONGESTION, name.length);
     },
-  };
+  });
+  return { control };
 }
 
 function text(bytes: Uint8Array): string {

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { Address, TcpState } from '../../engine/host.ts';
+import type { Address } from '../../engine/host.ts';
 import { plainAddress } from '../shared/address.ts';
 import { NOBODY, type PlainWire, type WireEvents } from '../shared/channel.ts';
 import { kernel } from './kernel.ts';
@@ -33,6 +33,7 @@ export type BareSource =
  */
 export class BareSocket implements PlainWire {
   busy = false;
+  readonly tcp = kernel.control(() => this.#fd);
   events: WireEvents;
   readonly socket: Socket;
   #error: Error | undefined;
@@ -80,26 +81,6 @@ export class BareSocket implements PlainWire {
       this.events.drained();
     });
     return sent + handed.length;
-  }
-
-  tcp(): TcpState | undefined {
-    return kernel.state(this.#fd);
-  }
-
-  limitUnsent(bytes: number): void {
-    kernel.limitUnsent(this.#fd, bytes);
-  }
-
-  limitRate(bytesPerSecond: number): void {
-    kernel.limitRate(this.#fd, bytesPerSecond);
-  }
-
-  congestion(): string | undefined {
-    return kernel.congestion(this.#fd);
-  }
-
-  useCongestion(name: string): boolean {
-    return kernel.useCongestion(this.#fd, name);
   }
 
   get #fd(): number | undefined {

@@ -1,5 +1,4 @@
 import type { TLSSocket } from 'node:tls';
-import type { TcpState } from '../../engine/host.ts';
 import { duplicate } from '../linux/duplicate.ts';
 import type { Libc } from '../linux/libc.ts';
 import { NOBODY, type Wire, type WireChannel, type WireEvents } from '../shared/channel.ts';
@@ -24,6 +23,7 @@ interface WithHandle {
  */
 export class TlsWire implements Wire {
   busy = false;
+  readonly tcp = kernel.control(() => this.#fd);
   events: WireEvents;
   readonly #socket: TLSSocket;
   readonly #written: (error?: Error | null) => void;
@@ -51,26 +51,6 @@ export class TlsWire implements Wire {
     this.busy = true;
     this.#socket.write(part, this.#written);
     return part.length;
-  }
-
-  tcp(): TcpState | undefined {
-    return kernel.state(this.#fd);
-  }
-
-  limitUnsent(bytes: number): void {
-    kernel.limitUnsent(this.#fd, bytes);
-  }
-
-  limitRate(bytesPerSecond: number): void {
-    kernel.limitRate(this.#fd, bytesPerSecond);
-  }
-
-  congestion(): string | undefined {
-    return kernel.congestion(this.#fd);
-  }
-
-  useCongestion(name: string): boolean {
-    return kernel.useCongestion(this.#fd, name);
   }
 
   get #fd(): number | undefined {

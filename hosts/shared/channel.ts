@@ -8,6 +8,15 @@ import { endpoint, lossFailure } from './network-errors.ts';
  */
 const LINGER_MS = 10_000;
 
+/** What the kernel tells of a connection, and can be told; each as in `Channel`. */
+export interface TcpControl {
+  state(): TcpState | undefined;
+  limitUnsent(bytes: number): void;
+  limitRate(bytesPerSecond: number): void;
+  congestion(): string | undefined;
+  useCongestion(name: string): boolean;
+}
+
 /** A socket of the runtime, with TLS or without, reduced to what a channel does with it. */
 export interface Wire {
   /** Whether an earlier write has to be finished first. */
@@ -20,12 +29,8 @@ export interface Wire {
   end(): void;
   /** Closes at once. The runtime answers with `WireChannel.ended`, now or later. */
   destroy(): void;
-  /** These five as in `Channel`. */
-  tcp?(): TcpState | undefined;
-  limitUnsent?(bytes: number): void;
-  limitRate?(bytesPerSecond: number): void;
-  congestion?(): string | undefined;
-  useCongestion?(name: string): boolean;
+  /** Where the kernel can be asked and told. */
+  readonly tcp?: TcpControl;
   /**
    * Present where TLS can be left. Reads nothing more, is busy from now on, and when all that was taken has gone it calls
    * `WireChannel.switched`, never from inside this call.
@@ -112,23 +117,23 @@ export class WireChannel implements Channel, WireEvents {
   }
 
   tcp(): TcpState | undefined {
-    return this.#wire?.tcp?.();
+    return this.#wire?.tcp?.state();
   }
 
   limitUnsent(bytes: number): void {
-    this.#wire?.limitUnsent?.(bytes);
+    this.#wire?.tcp?.limitUnsent(bytes);
   }
 
   limitRate(bytesPerSecond: number): void {
-    this.#wire?.limitRate?.(bytesPerSecond);
+    this.#wire?.tcp?.limitRate(bytesPerSecond);
   }
 
   congestion(): string | undefined {
-    return this.#wire?.congestion?.();
+    return this.#wire?.tcp?.congestion();
   }
 
   useCongestion(name: string): boolean {
-    return this.#wire?.useCongestion?.(name) ?? false;
+    return this.#wire?.tcp?.useCongestion(name) ?? false;
   }
 
   leaveTls(): void {
