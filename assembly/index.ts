@@ -5,7 +5,6 @@
 
 import { useHostCodec as setHostCodec } from './codec';
 import { closeConnection as closeConnectionState, connectionAt, initConnections, MAY_SEND, openConnection } from './connection';
-import { sha0 as sha0Into } from './crypto/sha0';
 import { CODES_END } from './deflate/block';
 import { deflateZlib, initDeflate } from './deflate/deflate';
 import { INFLATE_END, inflateZlib } from './deflate/inflate';
@@ -280,12 +279,6 @@ export function slotsFree(): u32 {
 
 export function slotsTotal(): u32 {
   return smallTotal + largeTotal;
-}
-
-/** SHA-0 of `length` bytes at SCRATCH; the 20 bytes of the answer replace the first of them, the rest is wiped. */
-export function sha0(length: u32): void {
-  sha0Into(SCRATCH, length, SCRATCH);
-  if (length > 20) memory.fill(SCRATCH + 20, 0, length - 20);
 }
 
 /** Whether the frame of `length` bytes at SCRATCH is a priority frame, by the one rule or by the other. */

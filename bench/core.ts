@@ -109,8 +109,6 @@ const SCENARIOS: readonly (readonly [what: string, scenario: (core: Core) => () 
   ['flood to 100 sessions, 1514 bytes', (core) => flood(core, 1_514, 100)],
   ['classify, 60 bytes', (core) => each(core, frame(STATION_A, STATION_B, 60), (f) => core.isPriority(f))],
   ['classify, 1514 bytes', (core) => each(core, frame(STATION_A, STATION_B, 1_514), (f) => core.isPriority(f))],
-  ['SHA-0, 64 bytes', (core) => each(core, new Uint8Array(64), (input) => core.sha0(input))],
-  ['SHA-0, 64 KiB', (core) => each(core, new Uint8Array(0x1_0000), (input) => core.sha0(input))],
 ];
 
 const FILES = { simd: 'core.wasm', scalar: 'core.scalar.wasm' } as const;

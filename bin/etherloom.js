@@ -22,16 +22,16 @@ const code = await main(process.argv.slice(2), { version, runtime, load });
 // Everything has been closed and written; a handle that a library forgot must not keep the process.
 process.exit(code);
 
-/** What a command that does more than print help needs: the host, the core's SHA-0 and the engine. */
+/** What a command that does more than print help needs: the host, SHA-0 and the engine. */
 async function load() {
-  const [{ createHost }, { Core, CLIENT_SIZES }, { startServer }, { startClient }] = await Promise.all([
+  const [{ createHost }, { Crypto }, { startServer }, { startClient }] = await Promise.all([
     bun === undefined ? import('../dist/hosts/node/main.js') : import('../dist/hosts/bun/main.js'),
-    import('../dist/engine/core.js'),
+    import('../dist/engine/crypto/module.js'),
     import('../dist/engine/server/server.js'),
     import('../dist/engine/client/client.js'),
   ]);
   const host = await createHost();
   /** @param {Uint8Array} bytes */
-  const sha0 = (bytes) => new Core(host.coreBinary, { sizes: CLIENT_SIZES, random: host.random }).sha0(bytes);
+  const sha0 = (bytes) => new Crypto(host.cryptoBinary, { slots: 1, random: host.random }).sha0(bytes);
   return { host, sha0, startServer, startClient };
 }

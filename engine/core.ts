@@ -211,7 +211,6 @@ interface CoreExports {
   slotsFree(): number;
   slotsTotal(): number;
   framesIn(): number;
-  sha0(length: number): void;
   classify(length: number, extended: number): number;
   tagOf(length: number): number;
   dissect(length: number): number;
@@ -630,13 +629,6 @@ export class Core {
     });
     return { sent: counters(0), received: counters(1) };
   }
-
-  /** SHA-0 of up to 64 KiB, `protocol/control-plane.md` §4.3. Bound, so that it can be handed on. */
-  readonly sha0 = (input: Uint8Array): Uint8Array => {
-    this.#toScratch('sha0', input);
-    this.#wasm.sha0(input.length);
-    return this.#bytes.slice(this.#scratch, this.#scratch + 20);
-  };
 
   /** Whether a frame is a priority frame. */
   isPriority(frame: Uint8Array, rule: PriorityRule = 'packetix'): boolean {

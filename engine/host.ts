@@ -259,6 +259,8 @@ export interface Host {
   readonly runtime: Runtime;
   /** The compiled core, as it lies beside the program. */
   readonly coreBinary: (build: 'simd' | 'scalar') => Uint8Array;
+  /** The crypto module, likewise. */
+  readonly cryptoBinary: (build: 'simd' | 'scalar') => Uint8Array;
   readonly network: Network;
   readonly taps: Taps;
   readonly clock: Clock;

@@ -1,4 +1,5 @@
-import { Core, type CoreSizes } from './core.ts';
+import { Core, type CoreSizes, SERVER_SIZES } from './core.ts';
+import { Crypto } from './crypto/module.ts';
 import { Deadlines, type Timed } from './deadlines.ts';
 import type { Host, HostError, Log, Tap, TapOptions } from './host.ts';
 import { Plane } from './session/plane.ts';
@@ -19,6 +20,12 @@ export interface TapPort {
   readonly since: number;
 }
 
+/**
+ * Directions of TLS connections that this program's own engine protects: two for each connection that there can be, those
+ * whose handshake is under way, and a few for what is passing. 6 MiB of address space.
+ */
+const SERVER_SLOTS = 2 * (4_096 + 256) + 16;
+const CLIENT_SLOTS = 2 * 64 + 16;
 /** How often the core forgets what is too old. */
 const HOUSEKEEPING_MS = 10_000;
 /** How often it is looked whether the wall clock went on without us, and by how much it may. */
@@ -33,6 +40,7 @@ export class Node {
   readonly host: Host;
   readonly log: Log;
   readonly core: Core;
+  readonly crypto: Crypto;
   readonly plane: Plane;
   /** Milliseconds since 1970. */
   readonly since: number;
@@ -50,6 +58,8 @@ export class Node {
     this.host = host;
     this.log = log;
     this.core = new Core(host.coreBinary, { sizes, random: host.random, clock: host.clock.now });
+    const slots = sizes === SERVER_SIZES ? SERVER_SLOTS : CLIENT_SLOTS;
+    this.crypto = new Crypto(host.cryptoBinary, { slots, random: host.random });
     this.plane = new Plane(this.core, host.clock, host.scheduler);
     this.since = host.clock.utc();
     let due = this.now() + HOUSEKEEPING_MS;

@@ -5,8 +5,8 @@
 
 const BLOCK: u32 = 64;
 /** Message schedule of one block, then the last block with its padding. */
-const schedule = memory.data(80 * 4);
-const tail = memory.data(128);
+const schedule: u32 = <u32>memory.data(80 * 4);
+const tail: u32 = <u32>memory.data(128);
 
 let h0: u32 = 0;
 let h1: u32 = 0;
@@ -29,7 +29,7 @@ export function sha0(input: u32, length: u32, output: u32): void {
   memory.copy(tail, input + whole, rest);
   store<u8>(tail + rest, 0x80);
   store<u64>(tail + padded - 8, bswap<u64>(<u64>length << 3));
-  for (let at: u32 = 0; at < padded; at += BLOCK) block(<u32>tail + at);
+  for (let at: u32 = 0; at < padded; at += BLOCK) block(tail + at);
   store<u32>(output, bswap<u32>(h0));
   store<u32>(output, bswap<u32>(h1), 4);
   store<u32>(output, bswap<u32>(h2), 8);

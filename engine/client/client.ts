@@ -43,7 +43,7 @@ class Client implements RunningClient {
     this.#options = options;
     this.#log = log;
     this.#hub = this.#node.core.openPatch();
-    const template = new LoginTemplate(options, host.runtime, host.random, this.#node.core);
+    const template = new LoginTemplate(options, host.runtime, host.random, this.#node.core, this.#node.crypto.sha0);
     const login = template.make();
     try {
       checkLogin(login, PRODUCT);

@@ -14,12 +14,12 @@ export class LoginTemplate {
   readonly #core: Pick<Core, 'windowsFree'>;
 
   /** Takes over the password: a hashed one is wiped at once, a plain one is kept for the next login. */
-  constructor(options: ClientOptions, runtime: Runtime, random: Random, core: Pick<Core, 'sha0' | 'windowsFree'>) {
+  constructor(options: ClientOptions, runtime: Runtime, random: Random, core: Pick<Core, 'windowsFree'>, sha0: Sha0) {
     this.#core = core;
     this.#options = options;
     this.#runtime = runtime;
     this.#uniqueId = random(20);
-    this.#credential = keep(options, core.sha0);
+    this.#credential = keep(options, sha0);
   }
 
   make(): ClientLogin {

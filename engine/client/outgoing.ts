@@ -119,7 +119,7 @@ export class Outgoing implements ChannelHandler {
     const preamble = new ClientPreamble(
       {
         random: node.host.random,
-        sha0: node.core.sha0,
+        sha0: node.crypto.sha0,
         utc: node.host.clock.utc,
         product: PRODUCT,
         remote,

@@ -15,6 +15,7 @@ import {
 } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
 import { agreedExtensions, portAbilities } from '../login/own-extensions.ts';
+import type { Sha0 } from '../login/password.ts';
 import { equalBytes } from '../login/password.ts';
 import { DEFAULT_POLICY } from '../login/policy.ts';
 import { sessionKeys } from '../login/welcome.ts';
@@ -49,6 +50,7 @@ export function sessionPort({ extensions, maxConnection, qos, token, useCompress
 
 export interface AuthorityOptions {
   readonly core: Core;
+  readonly sha0: Sha0;
   readonly random: Random;
   /** TAPs of all hubs. */
   readonly taps: number;
@@ -73,10 +75,10 @@ export class HubAuthority implements Authority<Admission, Attachment> {
   }
 
   login(request: LoginRequest, challenge: Uint8Array, peer: Peer): { ok: true; grant: Grant<Admission> } | Refusal {
-    const { core, hubs } = this.#options;
+    const { sha0, hubs } = this.#options;
     const hub = hubs.get(hubKey(request.hubName));
     const user = hub?.user(request.userName);
-    let code = hub === undefined ? ERROR_HUB_NOT_FOUND : authenticate(core.sha0, user, request, challenge);
+    let code = hub === undefined ? ERROR_HUB_NOT_FOUND : authenticate(sha0, user, request, challenge);
     if (code === ERROR_NONE && request.monitorMode) code = ERROR_MONITOR_DENIED;
     if (code === ERROR_NONE && !this.hasRoom(undefined)) code = ERROR_HUB_BUSY;
     if (hub === undefined || code !== ERROR_NONE) {

@@ -56,6 +56,7 @@ class Server implements RunningServer {
     this.#log = log;
     this.#authority = new HubAuthority({
       core: this.#node.core,
+      sha0: this.#node.crypto.sha0,
       random: host.random,
       timeoutMs: options.timeoutMs,
       maxConnections: options.maxConnections,

@@ -3,7 +3,7 @@ import { Poller } from '../linux/poller.ts';
 import { createTaps } from '../linux/tap.ts';
 import { watchAddresses } from '../shared/addresses.ts';
 import { clock } from '../shared/clock.ts';
-import { coreBinary } from '../shared/core-binary.ts';
+import { coreBinary, cryptoBinary } from '../shared/core-binary.ts';
 import { random } from '../shared/random.ts';
 import { describeRuntime } from '../shared/runtime.ts';
 import { scheduler } from '../shared/scheduler.ts';
@@ -24,6 +24,7 @@ export function createHost(): Host {
     random,
     watchAddresses,
     coreBinary,
+    cryptoBinary,
     runtime: describeRuntime('bun', Bun.version),
   };
 }

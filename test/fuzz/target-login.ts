@@ -5,7 +5,7 @@ import type { LoginRequest } from '../../engine/login/login-request.ts';
 import { hashedPassword, type Sha0 } from '../../engine/login/password.ts';
 import { MAX_SERVER_OUTPUT_BYTES, ServerPreamble } from '../../engine/login/server-preamble.ts';
 import { PRODUCT } from '../../engine/product.ts';
-import { Rig } from '../unit/core/rig.ts';
+import { rig } from '../unit/crypto/rig.ts';
 import { CLIENT_ADDRESS, login, SERVER_ADDRESS, UTC, utf8, welcome } from '../unit/login-harness.ts';
 import { mutatePack } from './mutate-pack.ts';
 import { Rng } from './rng.ts';
@@ -107,7 +107,7 @@ function oneHub(sha0: Sha0): Authority<string, string> {
 }
 
 export function serverLoginTarget(): Target {
-  const authority = oneHub(new Rig('simd').core.sha0);
+  const authority = oneHub(rig('simd').sha0);
   const make = (): Preamble =>
     new ServerPreamble(
       { random, utc: UTC_CLOCK, product: PRODUCT, authority, remote: CLIENT_ADDRESS, local: SERVER_ADDRESS },
@@ -125,7 +125,7 @@ export function serverLoginTarget(): Target {
 
 export function clientLoginTarget(): Target {
   const sessionKey = new Uint8Array(20).fill(0x5a);
-  const { sha0 } = new Rig('simd').core;
+  const { sha0 } = rig('simd');
   return {
     name: 'client-login',
     seeds: corpus('client-login'),

@@ -123,6 +123,7 @@ export class SimHost implements Host {
   tapError: HostError | undefined;
   /** Which build of the core the engine gets; `CORE=scalar` in the environment turns all tests to the scalar one. */
   readonly coreBinary = (build: 'simd' | 'scalar'): Uint8Array => coreBinary(build);
+  readonly cryptoBinary = (build: 'simd' | 'scalar'): Uint8Array => cryptoBinary(build);
 
   constructor(world: World, net: SimNetwork, address: string) {
     let port = 40_000;
@@ -195,6 +196,15 @@ export class SimHost implements Host {
 
 /** The core that was built, in the build that the environment asks for. */
 export function coreBinary(build: 'simd' | 'scalar'): Uint8Array {
+  return read('core', build);
+}
+
+/** The crypto module, likewise. */
+export function cryptoBinary(build: 'simd' | 'scalar'): Uint8Array {
+  return read('crypto', build);
+}
+
+function read(module: string, build: 'simd' | 'scalar'): Uint8Array {
   const scalar = build === 'scalar' || process.env.CORE === 'scalar';
-  return readFileSync(new URL(scalar ? '../../build/core.scalar.wasm' : '../../build/core.wasm', import.meta.url));
+  return readFileSync(new URL(`../../build/${module}${scalar ? '.scalar' : ''}.wasm`, import.meta.url));
 }

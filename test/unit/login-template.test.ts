@@ -28,10 +28,13 @@ const OPTIONS: ClientOptions = {
 };
 
 function wishes(options: Partial<ClientOptions>): ClientLogin['wishes'] {
-  const template = new LoginTemplate({ ...OPTIONS, ...options }, RUNTIME, (count) => new Uint8Array(count), {
-    sha0: () => new Uint8Array(20),
-    windowsFree: 64,
-  });
+  const template = new LoginTemplate(
+    { ...OPTIONS, ...options },
+    RUNTIME,
+    (count) => new Uint8Array(count),
+    { windowsFree: 64 },
+    () => new Uint8Array(20),
+  );
   return template.make().wishes;
 }
 

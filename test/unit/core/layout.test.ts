@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { CLIENT_SIZES, Core, DROP_CAUSES, SERVER_SIZES } from '../../../engine/core.ts';
 import { BROADCAST, frame, mac } from '../../sim/frames.ts';
 import { coreBinary } from '../../sim/host.ts';
-import { sha0 as plainSha0 } from '../../support/sha0.ts';
 import { bulk } from './frames.ts';
 import { BUILDS, Rig } from './rig.ts';
 
@@ -49,21 +48,6 @@ describe.each(BUILDS)('%s: memory', (build) => {
       kinds.includes('memory') ? ['function', 'global', 'memory'] : ['function', 'global'],
     );
     for (const name of ['__new', '__pin', '__collect', 'abort']) expect(wasm[name]).toBeUndefined();
-  });
-
-  test("AssemblyScript's own data ends below 0x10000", () => {
-    const { memory, call, constant } = load(build);
-    call('init', SIZES.smallFrames, SIZES.largeFrames, SIZES.outBuffers, SIZES.windows, 1n, 2n);
-    const bytes = new Uint8Array(memory.buffer);
-    // What the module keeps there is scribbled over; a hash writes its schedule (320) and its last block (128) and wipes both.
-    bytes.fill(0xaa, 0, PAGE);
-    const input = Uint8Array.from({ length: 100 }, (_, i) => i + 1);
-    bytes.set(input, constant('SCRATCH'));
-    call('sha0', input.length);
-    expect(bytes.slice(constant('SCRATCH'), constant('SCRATCH') + 20)).toEqual(plainSha0(input));
-    const touched = [...bytes.subarray(0, PAGE)].flatMap((byte, at) => (byte === 0xaa ? [] : [at]));
-    expect(touched).toHaveLength(320 + 128);
-    expect(touched.at(-1)).toBeLessThan(PAGE);
   });
 
   test('nothing but the tables of the running core is ever written below the pools', () => {
