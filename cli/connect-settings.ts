@@ -10,6 +10,7 @@ import type { PriorityRule } from '../engine/core.ts';
 import type { TapPortOptions } from '../engine/node.ts';
 import type { ProxyPlace } from '../engine/proxy/url.ts';
 import type { Congestion } from '../engine/session/congestion.ts';
+import { chooseTls, type TlsChoice } from '../engine/tls-legacy/choice.ts';
 import type { ConnectFlags } from './commands/connect.ts';
 import { type ConfigFile, invalidConfig, readConfigFile } from './config-file.ts';
 import { Failure } from './failure.ts';
@@ -25,6 +26,7 @@ export interface ConnectSettings {
   readonly anonymous: boolean;
   readonly tap: TapPortOptions;
   readonly trust: TrustMode;
+  readonly tls: TlsChoice;
   readonly bridge: boolean;
   readonly qos: boolean;
   readonly priorityRule: PriorityRule;
@@ -59,6 +61,7 @@ export async function connectSettings(
     ...needed(server, flags, source),
     ...credentials(flags, profile),
     trust: trustMode(flags, profile),
+    tls: tlsChoice(flags, source),
     bridge: flags.bridge ?? profile.bridge ?? false,
     qos: flags.qos ?? profile.qos ?? true,
     priorityRule: flags.priorityRule ?? profile.priorityRule ?? CLIENT_DEFAULTS.priorityRule,
@@ -85,7 +88,7 @@ interface Source {
 }
 
 async function readProfile(file: string | undefined): Promise<Source> {
-  if (file === undefined) return { profile: { tap: {}, reconnect: {}, log: {} } };
+  if (file === undefined) return { profile: { tap: {}, tls: {}, reconnect: {}, log: {} } };
   const source: ConfigFile = { file, what: 'the profile', command: 'etherloom connect' };
   const { profile, problem } = await readConfigFile(source, parseConnectProfile);
   const directory = path.dirname(path.resolve(file));
@@ -156,6 +159,26 @@ function trustMode(flags: ConnectFlags, profile: ConnectProfile): TrustMode {
   if (chosen.pin !== undefined) return { kind: 'pin', fingerprint: chosen.pin };
   if (chosen.ca !== undefined) return { kind: 'ca', file: chosen.ca };
   return chosen.insecure === true ? { kind: 'insecure' } : { kind: 'known' };
+}
+
+/** A profile or algorithms on the command line replace both in the profile; the minimum stands for itself. */
+function tlsChoice(flags: ConnectFlags, { profile, invalid }: Source): TlsChoice {
+  const own = flags.tlsProfile !== undefined || flags.tlsAlgorithms !== undefined;
+  const { profile: name, algorithms } = own
+    ? { profile: flags.tlsProfile, algorithms: flags.tlsAlgorithms }
+    : profile.tls;
+  const minimum = flags.minTls ?? profile.tls.minimum;
+  const chosen = chooseTls({ profile: name, algorithms, minimum }, 'client');
+  if (chosen.ok) return chosen.choice;
+  const { key, problem } = chosen;
+  const flag = key === 'minimum' ? flags.minTls !== undefined : own;
+  if (!flag && invalid !== undefined) throw invalid(['tls', key], problem);
+  const option = {
+    profile: '--tls-profile <name>',
+    algorithms: '--tls-algorithms <list>',
+    minimum: '--min-tls <version>',
+  };
+  throw new Failure('usage', `option '${option[key]}' is invalid: ${problem}`);
 }
 
 function proxyOf(flags: ConnectFlags, profile: ConnectProfile): ConnectSettings['proxy'] {

@@ -23,6 +23,51 @@ export interface ChannelSecurity {
   readonly distrust?: string;
 }
 
+/** Public-key work that a host lends to this program's own TLS (`engine/tls-legacy`). */
+export interface Certificates {
+  /** The private key of a PEM; undefined when it is not one for RSA. Throws when it is no private key at all. */
+  rsaKey(pem: string): RsaKey | undefined;
+  /** RSAES-PKCS1-v1_5 (RFC 8017 §7.2.1) with the public key of a certificate in DER. Throws when it has none for RSA. */
+  encrypt(certificate: Uint8Array, secret: Uint8Array): Uint8Array;
+}
+
+export interface RsaKey {
+  /**
+   * RSADP (RFC 8017 §5.1.2): the block, with its padding, as long as the modulus. Empty when `encrypted` is not of that
+   * length or not below the modulus.
+   */
+  decrypt(encrypted: Uint8Array): Uint8Array;
+}
+
+/**
+ * One TLS connection that this program's own engine makes, without the TCP connection under it: see
+ * `engine/tls-legacy/connection.ts`.
+ */
+export interface TlsEndpoint {
+  readonly security: ChannelSecurity | undefined;
+  readonly chain: readonly Uint8Array[];
+  readonly open: boolean;
+  readonly peerClosed: boolean;
+  readonly failure: { readonly code: string; readonly message: string } | undefined;
+  deliverSingly(): void;
+  receive(bytes: Uint8Array, deliver: (data: Uint8Array) => boolean): void;
+  seal(bytes: Uint8Array): { readonly records: Uint8Array; readonly taken: number };
+  takeOutput(): Uint8Array | undefined;
+  takeRest(): Uint8Array;
+  close(): void;
+  handleEnd(): void;
+  release(): void;
+}
+
+/** Says of a connection that was accepted whether the runtime's TLS or the engine's takes it. */
+export interface TlsSelector {
+  /** Whether the engine takes every one. */
+  readonly only: boolean;
+  /** By the first bytes of it; undefined: it takes more of them. */
+  choose(first: Uint8Array): 'runtime' | 'engine' | undefined;
+  open(): TlsEndpoint;
+}
+
 /** What the kernel tells of a TCP connection. */
 export interface TcpState {
   /** Segments that were sent again since the connection was opened. */
@@ -116,6 +161,10 @@ export interface ListenOptions {
   readonly certificate: string;
   /** PEM. */
   readonly key: string;
+  /** The least version of the runtime's TLS; TLSv1.2 when absent. */
+  readonly minimum?: 'TLSv1.2' | 'TLSv1.3';
+  /** Absent: the runtime's TLS takes every connection. */
+  readonly tls?: TlsSelector;
 }
 
 export interface Listener {
@@ -133,6 +182,10 @@ export interface ConnectOptions {
   readonly timeoutMs: number;
   /** The way there. Absent: direct. */
   readonly proxy?: ProxyOptions;
+  /** The least version of the runtime's TLS; TLSv1.2 when absent. */
+  readonly minimum?: 'TLSv1.2' | 'TLSv1.3';
+  /** Makes the TLS of the connection, in place of the runtime's. */
+  readonly tls?: () => TlsEndpoint;
   /** The connection is to leave TLS: `Channel.leaveTls`. Until it does, it is slower than others. */
   readonly bare?: boolean;
 }
@@ -262,6 +315,7 @@ export interface Host {
   /** The crypto module, likewise. */
   readonly cryptoBinary: (build: 'simd' | 'scalar') => Uint8Array;
   readonly network: Network;
+  readonly certificates: Certificates;
   readonly taps: Taps;
   readonly clock: Clock;
   readonly scheduler: Scheduler;

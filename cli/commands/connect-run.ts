@@ -83,6 +83,7 @@ export async function runConnect(
       compress: settings.compress,
       priorityRule: settings.priorityRule,
       congestion: settings.congestion,
+      tls: settings.tls,
       proxy,
       reconnectMs: settings.reconnectInterval * 1000,
       reconnectAttempts: settings.reconnectAttempts ?? CLIENT_DEFAULTS.reconnectAttempts,

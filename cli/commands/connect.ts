@@ -17,6 +17,15 @@ import {
 import type { PriorityRule } from '../../engine/core.ts';
 import { type ProxyPlace, parseProxyUrl } from '../../engine/proxy/url.ts';
 import type { Congestion } from '../../engine/session/congestion.ts';
+import {
+  type TlsAlgorithm,
+  type TlsProfile,
+  type TlsVersionName,
+  tlsAlgorithms,
+  tlsMinimum,
+  tlsProfile,
+} from '../../engine/tls-legacy/choice.ts';
+import { LEGACY_ALGORITHMS } from '../../engine/tls-legacy/suites.ts';
 import type { Context } from '../context.ts';
 import type { ExitName } from '../exit-codes.ts';
 import { Failure } from '../failure.ts';
@@ -39,6 +48,9 @@ export interface ConnectFlags {
   readonly pin?: string;
   readonly ca?: string;
   readonly insecure?: boolean;
+  readonly tlsProfile?: TlsProfile;
+  readonly tlsAlgorithms?: readonly TlsAlgorithm[];
+  readonly minTls?: TlsVersionName;
   readonly bridge?: boolean;
   readonly qos?: boolean;
   readonly priorityRule?: PriorityRule;
@@ -121,6 +133,21 @@ export function defineConnect(program: Command, context: Context): void {
       new Option('--ca <file>', 'trust certificates that these CAs (PEM) signed for this host').conflicts(['insecure']),
     )
     .option('--insecure', 'trust any certificate; warns every time')
+    .option(
+      '--tls-profile <name>',
+      'modern, the TLS of the runtime; packetix-2.0, RC4-MD5 as the first servers have it; or custom (default: modern)',
+      byRule(tlsProfile),
+    )
+    .option(
+      '--tls-algorithms <list>',
+      `for old servers, with commas: ${LEGACY_ALGORITHMS.join(', ')}; warns`,
+      byRule(tlsAlgorithms),
+    )
+    .option(
+      '--min-tls <version>',
+      `refuse a server that has less: ${tlsMinimum.allowed} (default: TLSv1.2; with --tls-algorithms TLSv1)`,
+      byRule(tlsMinimum),
+    )
     .option('--bridge', 'ask for bridge mode: more than one station behind the TAP')
     .addOption(new Option('--qos').hideHelp())
     .option('--no-qos', 'do not ask for a connection of its own for priority frames')
@@ -202,6 +229,7 @@ const PROFILE = `The profile, in which everything may be left to the options:
   passwordFile: alice.pw                # or anonymous: true; with plainPassword: true it is sent as it is
   tap: { name: vpn0, address: 10.90.0.2/24, mtu: 1500, offload: true, busyPoll: 0 }   # or a list of addresses
   pin: 9f86d081...                      # or ca: ca.pem, or insecure: true
+  tls: { profile: modern, minimum: TLSv1.3 }                  # or { algorithms: [AES256-SHA], minimum: TLSv1 }
   bridge: false
   qos: true
   connections: 8                        # 1 to 32

@@ -3,6 +3,7 @@ import type { PriorityRule } from '../core.ts';
 import type { ChannelSecurity, ProxyOptions } from '../host.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { Congestion } from '../session/congestion.ts';
+import type { TlsChoice } from '../tls-legacy/choice.ts';
 
 /** What `etherloom connect` asks for, checked and with every default filled in. */
 export interface ClientOptions {
@@ -20,6 +21,8 @@ export interface ClientOptions {
   readonly ca?: string;
   /** Judges the server before any credential is sent; resolves to undefined, or to why the server is not trusted. */
   readonly trust: (security: ChannelSecurity) => Promise<string | undefined>;
+  /** Of a client, one of the two engines. */
+  readonly tls: TlsChoice;
   /** Ask for bridge mode: more than one station behind the TAP. */
   readonly bridge: boolean;
   readonly qos: boolean;

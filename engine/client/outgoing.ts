@@ -1,4 +1,4 @@
-import type { Channel, ChannelHandler, ChannelSecurity, HostError, ProxyOptions } from '../host.ts';
+import type { Channel, ChannelHandler, ChannelSecurity, ConnectOptions, HostError, ProxyOptions } from '../host.ts';
 import { type ClientOutcome, ClientPreamble, type ClientPreambleOptions } from '../login/client-preamble.ts';
 import type { Welcome } from '../login/welcome.ts';
 import type { Node } from '../node.ts';
@@ -21,6 +21,10 @@ export interface OutgoingOptions {
     readonly port: number;
     readonly ca?: string | undefined;
     readonly proxy?: ProxyOptions | undefined;
+    /** The least of the runtime's TLS. */
+    readonly minimum?: ConnectOptions['minimum'];
+    /** In place of the runtime's TLS. */
+    readonly tls?: ConnectOptions['tls'];
   };
   /** The connection leaves TLS behind its login. */
   readonly bare: boolean;
@@ -49,7 +53,7 @@ export class Outgoing implements ChannelHandler {
   constructor(options: OutgoingOptions) {
     this.options = options;
     const { target, node, bare } = options;
-    const { host, port, ca, proxy } = target;
+    const { host, port, ca, proxy, minimum, tls } = target;
     this.#channel = node.host.network.connect(
       {
         host,
@@ -58,6 +62,8 @@ export class Outgoing implements ChannelHandler {
         bare,
         ...(ca === undefined ? {} : { ca }),
         ...(proxy === undefined ? {} : { proxy }),
+        ...(minimum === undefined ? {} : { minimum }),
+        ...(tls === undefined ? {} : { tls }),
       },
       this,
     );

@@ -1,6 +1,6 @@
 import type { ClientStatus } from '../admin/status.ts';
 import type { Timed } from '../deadlines.ts';
-import type { Channel, ChannelSecurity } from '../host.ts';
+import type { Channel, ChannelSecurity, ConnectOptions } from '../host.ts';
 import { usableConnections } from '../login/connections.ts';
 import { ERROR_NOT_TCP_SESSION, ERROR_UNKNOWN_SESSION } from '../login/errors.ts';
 import { EXTENSION_RETIRE, portAbilities } from '../login/own-extensions.ts';
@@ -9,6 +9,8 @@ import type { Welcome } from '../login/welcome.ts';
 import type { Node } from '../node.ts';
 import { CONGESTION_REFUSED } from '../session/congestion.ts';
 import { Session, type Tunnel } from '../session/session.ts';
+import { warnOfWeakness } from '../tls-legacy/choice.ts';
+import { LegacyDialer } from '../tls-legacy/dialer.ts';
 import { Keeper } from './keeper.ts';
 import type { LoginTemplate } from './login.ts';
 import type { ClientEnd, ClientEvent, ClientOptions } from './options.ts';
@@ -45,6 +47,7 @@ export class Uplink implements Timed {
   #retryAt = Number.POSITIVE_INFINITY;
   #attempts = 0;
   #lastError: string | undefined;
+  readonly #tls: Pick<ConnectOptions, 'minimum' | 'tls'>;
   /** The attempt before this one found the server gone once it was trusted. */
   #stale = false;
 
@@ -57,6 +60,7 @@ export class Uplink implements Timed {
     onEnd: (end: ClientEnd) => void,
   ) {
     this.#node = node;
+    this.#tls = chosenTls(node, options);
     this.#hub = hub;
     this.#options = options;
     this.#login = login;
@@ -136,7 +140,7 @@ export class Uplink implements Timed {
     const { host, port, ca, proxy, encrypt, compress } = this.#options;
     const outgoing = new Outgoing({
       node: this.#node,
-      target: { host, port, ca, proxy },
+      target: { host, port, ca, proxy, ...this.#tls },
       bare: !encrypt,
       compress,
       purpose: how.purpose,
@@ -325,4 +329,13 @@ function endOf(failure: Failure): ClientEnd | undefined {
   if (failure.kind === 'untrusted') return { kind: 'untrusted', message: failure.message };
   if (failure.kind !== 'refused' || !failure.permanent) return undefined;
   return { kind: 'refused', message: failure.message, code: failure.code };
+}
+
+function chosenTls(node: Node, { tls, host, port }: UplinkOptions): Pick<ConnectOptions, 'minimum' | 'tls'> {
+  const { legacy, modern } = tls;
+  if (legacy === undefined) return { minimum: modern?.minimum ?? 'TLSv1.2' };
+  warnOfWeakness(node.log, tls);
+  const { random, clock, certificates } = node.host;
+  const dialer = new LegacyDialer(legacy, { crypto: node.crypto, random, clock, certificates });
+  return { tls: () => dialer.open(host, port) };
 }

@@ -5,7 +5,7 @@ import { type ProxyPlace, parseProxyUrl } from '../proxy/url.ts';
 import { fingerprint } from './fingerprint.ts';
 import { foreignName } from './names.ts';
 import { filePath, logFormat, logLevel, yesOrNo } from './rules.ts';
-import { section, tapKeys, value } from './schema-parts.ts';
+import { section, tapKeys, tlsKeys, value } from './schema-parts.ts';
 import type { Secrets } from './schema-problems.ts';
 import { serverAddress } from './server-address.ts';
 import {
@@ -32,6 +32,7 @@ export const profileSchema = section({
   passwordFile: value(filePath).optional(),
   plainPassword: value(yesOrNo).optional(),
   anonymous: value(yesOrNo).optional(),
+  tls: section(tlsKeys).prefault({}),
   tap: section({ ...tapKeys, name: tapKeys.name.optional() }).prefault({}),
   pin: value(fingerprint).optional(),
   ca: value(filePath).optional(),

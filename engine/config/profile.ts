@@ -3,6 +3,7 @@
 import type { PriorityRule } from '../core.ts';
 import type { ProxyPlace } from '../proxy/url.ts';
 import type { Congestion } from '../session/congestion.ts';
+import type { TlsSettings } from '../tls-legacy/choice.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { type ConfigProblem, formatPath } from './problem.ts';
 import { profileSchema, profileSecrets } from './profile-schema.ts';
@@ -18,6 +19,7 @@ export interface ConnectProfile {
   readonly passwordFile?: string;
   readonly plainPassword?: boolean;
   readonly anonymous?: boolean;
+  readonly tls: TlsSettings;
   readonly tap: {
     readonly name?: string;
     readonly address?: readonly string[];

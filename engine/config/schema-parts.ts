@@ -1,6 +1,7 @@
 /** What the schemas of configuration files are made of. Every scalar arrives as text; each is read by its rule. */
 
 import * as z from 'zod';
+import { tlsAlgorithm, tlsMinimum, tlsProfile } from '../tls-legacy/choice.ts';
 import { interfaceAddress } from './address.ts';
 import { tapName } from './names.ts';
 import { busyPoll, mtu, type Rule, yesOrNo } from './rules.ts';
@@ -32,6 +33,13 @@ export function named<I extends z.ZodType>(name: Rule<string>, item: I, what: st
   const key = z.string().refine((text) => name.parse(text) !== undefined, { error: `allowed is ${name.allowed}` });
   return z.record(key, item, { error: `allowed is a mapping of ${what}` });
 }
+
+/** Which TLS a side speaks. */
+export const tlsKeys = {
+  profile: value(tlsProfile).optional(),
+  algorithms: list(value(tlsAlgorithm), 1, 'algorithms').optional(),
+  minimum: value(tlsMinimum).optional(),
+};
 
 /** The keys of a TAP: its address may be one text or a list of them. */
 export const tapKeys = {

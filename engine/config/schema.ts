@@ -4,7 +4,7 @@ import { hostName, listenPort } from './address.ts';
 import { hubName, userName } from './names.ts';
 import { passwordHash } from './password-hash.ts';
 import { filePath, logFormat, logLevel, whole, yesOrNo } from './rules.ts';
-import { list, named, section, tapKeys, value } from './schema-parts.ts';
+import { list, named, section, tapKeys, tlsKeys, value } from './schema-parts.ts';
 import type { Secrets } from './schema-problems.ts';
 import { congestion, priorityRule } from './session-rules.ts';
 
@@ -30,10 +30,11 @@ const hub = section({
 
 export const serverSchema = section({
   listen: list(section({ host: value(hostName).default('0.0.0.0'), port: value(listenPort) }), 1, 'listeners'),
-  tls: section({ certificate: value(filePath), key: value(filePath) }).default({
-    certificate: 'server.crt',
-    key: 'server.key',
-  }),
+  tls: section({
+    certificate: value(filePath).default('server.crt'),
+    key: value(filePath).default('server.key'),
+    ...tlsKeys,
+  }).prefault({}),
   hubs: named(hubName, hub, 'hubs by name'),
   session: section({
     // `protocol/control-plane.md` §5.1, TimeOut and MaxConnection.

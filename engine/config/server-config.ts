@@ -4,6 +4,7 @@ import type { PriorityRule } from '../core.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { HubOptions, ServerOptions, UserOptions } from '../server/options.ts';
 import type { Congestion } from '../session/congestion.ts';
+import { chooseTls, type TlsChoice, type TlsChoiceResult } from '../tls-legacy/choice.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { foldName } from './names.ts';
 import { type ConfigProblem, formatPath } from './problem.ts';
@@ -14,7 +15,7 @@ import { problemsOf } from './schema-problems.ts';
 export interface ServerConfig {
   readonly listen: ServerOptions['listen'];
   /** Paths as they stand in the file; relative ones are meant from the file's own directory. */
-  readonly tls: { readonly certificate: string; readonly key: string };
+  readonly tls: { readonly certificate: string; readonly key: string; readonly choice: TlsChoice };
   readonly hubs: readonly HubOptions[];
   readonly timeoutMs: number;
   readonly maxConnections: number;
@@ -43,13 +44,15 @@ export function parseServerConfig(text: string): ConfigResult {
     ...crossProblems(document),
   ].sort((left, right) => left.line - right.line || left.column - right.column);
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
+  const chosen = chooseTls(parsed.data.tls, 'server');
+  if (!chosen.ok) return { ok: false, problems: [tlsProblem(document, chosen)] };
 
   const { listen, tls, hubs, session, control, log } = parsed.data;
   return {
     ok: true,
     config: {
       listen,
-      tls,
+      tls: { certificate: tls.certificate, key: tls.key, choice: chosen.choice },
       hubs: Object.entries(hubs).map(([name, hub]) => ({
         name,
         users: Object.entries(hub.users).map(
@@ -83,7 +86,26 @@ export function parseServerConfig(text: string): ConfigResult {
 export function serverOptions(config: ServerConfig, pem: { certificate: string; key: string }): ServerOptions {
   const { listen, hubs, timeoutMs, maxConnections, priorityRule, congestion } = config;
   const { certificate, key } = pem;
-  return { listen, certificate, key, hubs, timeoutMs, maxConnections, priorityRule, congestion };
+  return {
+    listen,
+    certificate,
+    key,
+    hubs,
+    timeoutMs,
+    maxConnections,
+    priorityRule,
+    congestion,
+    tls: config.tls.choice,
+  };
+}
+
+/** Which key of `tls` is wrong; one that is absent is missed where `tls` is. */
+export function tlsProblem(
+  document: ConfigDocument,
+  { key, problem }: Extract<TlsChoiceResult, { ok: false }>,
+): ConfigProblem {
+  const path = ['tls', key];
+  return { ...document.locate(path), path: formatPath(path), message: problem };
 }
 
 /** What a schema of single values cannot see: names and places that are taken twice, and more than there is room for. */

@@ -1,7 +1,7 @@
+import { base64 } from '../base64.ts';
 import type { ProxyOptions } from '../host.ts';
 import { MAX_HEAD_BYTES } from '../http/limits.ts';
 import { utf8 } from '../pack/text.ts';
-import { base64 } from './base64.ts';
 import { failed, GOING, type ProxyHandshake, type ProxyStep, type ProxyTarget, quoted } from './handshake.ts';
 
 const LF = 0x0a;

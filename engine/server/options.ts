@@ -2,6 +2,7 @@ import type { NodeStatus } from '../admin/status.ts';
 import type { PriorityRule } from '../core.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { Congestion } from '../session/congestion.ts';
+import type { TlsChoice } from '../tls-legacy/choice.ts';
 
 /** A server as its configuration file describes it, checked and with every default filled in. */
 export interface ServerOptions {
@@ -17,6 +18,7 @@ export interface ServerOptions {
   readonly maxConnections: number;
   readonly priorityRule: PriorityRule;
   readonly congestion: Congestion;
+  readonly tls: TlsChoice;
 }
 
 export interface HubOptions {

@@ -2,7 +2,7 @@ import { nodeSnapshot, sessionSnapshot, tapSnapshot } from '../admin/snapshot.ts
 import type { HubStatus, NodeStatus } from '../admin/status.ts';
 import { COMPRESSION_WARNING } from '../codec/warning.ts';
 import { SERVER_SIZES } from '../core.ts';
-import type { Channel, Host, Listener, Log } from '../host.ts';
+import type { Channel, Host, HostError, Listener, ListenOptions, Log } from '../host.ts';
 import { Hub, hubKey } from '../hub/hub.ts';
 import type { Peer } from '../login/authority.ts';
 import { describeError } from '../login/errors.ts';
@@ -11,6 +11,8 @@ import { EXTENSION_RETIRE } from '../login/own-extensions.ts';
 import { Node } from '../node.ts';
 import { CONGESTION_REFUSED } from '../session/congestion.ts';
 import { Session, type Tunnel } from '../session/session.ts';
+import { warnOfWeakness } from '../tls-legacy/choice.ts';
+import { LegacyListener } from '../tls-legacy/listener.ts';
 import { HubAuthority, sessionPort } from './authority.ts';
 import { type Accepted, Incoming } from './incoming.ts';
 import type { RunningServer, ServerOptions } from './options.ts';
@@ -84,9 +86,28 @@ class Server implements RunningServer {
       }
     }
     const { certificate, key } = this.#options;
+    const tls = this.#chooseTls();
     for (const { host, port } of this.#options.listen) {
       const accept = (channel: Channel) => this.#accept(channel);
-      this.#listeners.push(await this.#node.host.network.listen({ host, port, certificate, key }, accept));
+      this.#listeners.push(await this.#node.host.network.listen({ host, port, certificate, key, ...tls }, accept));
+    }
+  }
+
+  /** Throws a `HostError` when the key is not for the algorithms that are wanted. */
+  #chooseTls(): Pick<ListenOptions, 'minimum' | 'tls'> {
+    const { tls, certificate, key } = this.#options;
+    const { host, crypto } = this.#node;
+    const { random, clock, certificates } = host;
+    const minimum = tls.modern?.minimum ?? 'TLSv1.2';
+    if (tls.legacy === undefined) return { minimum };
+    warnOfWeakness(this.#log, tls);
+    try {
+      const { legacy, modern } = tls;
+      const options = { crypto, random, clock, certificates, certificate, key };
+      return { minimum, tls: new LegacyListener({ legacy, ...(modern ? { modern } : {}) }, options) };
+    } catch (error) {
+      const failure: HostError = { doing: 'listen', code: 'TLS_KEY', message: (error as Error).message };
+      throw failure;
     }
   }
 

@@ -129,6 +129,6 @@ const direct: Dialer = { ...dialer, dial: (hostname, port, approach) => openTls(
 
 /** TLS to a target, directly or through a proxy. */
 export function connect(options: ConnectOptions, handler: ChannelHandler): Channel {
-  const straight = options.proxy === undefined && !options.bare;
+  const straight = options.proxy === undefined && !options.bare && options.tls === undefined;
   return new Approach(options, handler, straight ? direct : dialer).channel;
 }

@@ -1,11 +1,11 @@
 import type { Socket } from 'bun';
 import type { Channel, ChannelHandler, Listener, ListenOptions, Network } from '../../engine/host.ts';
-import { WireChannel } from '../shared/channel.ts';
 import { HANDSHAKE_MS, Handshakes } from '../shared/handshakes.ts';
 import { listenFailure } from '../shared/network-errors.ts';
+import { accept } from './accept.ts';
 import { connect } from './connect.ts';
-import { LeavableWire } from './tls-wire.ts';
-import { type Carrier, guarded, localOf, protocolOf, remoteOf, traffic } from './wire.ts';
+import { listenForBoth } from './sorting.ts';
+import { type Carrier, guarded, traffic } from './wire.ts';
 
 /** What an accepted socket carries. */
 interface Accepted extends Carrier {
@@ -14,7 +14,8 @@ interface Accepted extends Carrier {
 }
 
 async function listen(options: ListenOptions, onChannel: (channel: Channel) => ChannelHandler): Promise<Listener> {
-  const { host, port, certificate, key } = options;
+  const { host, port, certificate, key, tls } = options;
+  if (tls !== undefined) return listenForBoth({ ...options, tls }, onChannel);
   const handshakes = new Handshakes<Socket<Accepted>>();
   const forget = (socket: Socket<Accepted>): void => {
     handshakes.end(socket);
@@ -39,7 +40,7 @@ async function listen(options: ListenOptions, onChannel: (channel: Channel) => C
         },
         handshake(socket, success) {
           forget(socket);
-          if (success) guarded(() => accept(socket, onChannel));
+          if (success) guarded(() => accept(socket, options.minimum, onChannel));
           else socket.terminate();
         },
         close(socket, error) {
@@ -60,21 +61,6 @@ async function listen(options: ListenOptions, onChannel: (channel: Channel) => C
       handshakes.clear();
     },
   };
-}
-
-function accept(socket: Socket<Accepted>, onChannel: (channel: Channel) => ChannelHandler): void {
-  const remote = remoteOf(socket);
-  if (remote === undefined) {
-    socket.terminate();
-    return;
-  }
-  const channel = new WireChannel(remote);
-  channel.local = localOf(socket);
-  const wire = new LeavableWire(socket, channel);
-  channel.attach(wire, onChannel(channel));
-  socket.data = { wire, events: channel, timer: undefined };
-  if (channel.finished) socket.terminate();
-  else channel.opened(protocolOf(socket), localOf(socket), remote);
 }
 
 /** TLS over TCP with Bun's own sockets. */

@@ -8,6 +8,7 @@ export interface Libc {
   close(fd: number): number;
   read(fd: number, address: number, bytes: number): number;
   write(fd: number, address: number, bytes: number): number;
+  recv(fd: number, address: number, bytes: number, flags: number): number;
   /** @param argument Address of a struct, or a number, as the request has it. */
   ioctl(fd: number, request: number, argument: number): number;
   /** Of the commands with a number as argument. */
@@ -43,6 +44,7 @@ export const SIGNATURES = {
   close: ['int', ['int']],
   read: ['int', ['int', 'address', 'size']],
   write: ['int', ['int', 'address', 'size']],
+  recv: ['int', ['int', 'address', 'size', 'int']],
   ioctl: ['int', ['int', 'size', 'address']],
   fcntl: ['int', ['int', 'int', 'int']],
   socket: ['int', ['int', 'int', 'int']],

@@ -2,6 +2,7 @@ import type { Host } from '../../engine/host.ts';
 import { Poller } from '../linux/poller.ts';
 import { createTaps } from '../linux/tap.ts';
 import { watchAddresses } from '../shared/addresses.ts';
+import { certificates } from '../shared/certificates.ts';
 import { clock } from '../shared/clock.ts';
 import { coreBinary, cryptoBinary } from '../shared/core-binary.ts';
 import { random } from '../shared/random.ts';
@@ -15,6 +16,7 @@ import { startWaiter } from './waiter.ts';
 export function createHost(): Host {
   return {
     network,
+    certificates,
     taps: createTaps(() => {
       const libc = loadLibc();
       return { libc, poller: new Poller(libc, startWaiter) };

@@ -1,12 +1,25 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import tls from 'node:tls';
-import type { Address, Channel, ChannelHandler, Listener, ListenOptions, Network } from '../../engine/host.ts';
+import type {
+  Address,
+  Channel,
+  ChannelHandler,
+  Listener,
+  ListenOptions,
+  Network,
+  TlsSelector,
+} from '../../engine/host.ts';
+import { duplicate } from '../linux/duplicate.ts';
+import type { Libc } from '../linux/libc.ts';
+import { acceptEngineTls } from '../shared/accept-engine-tls.ts';
 import { plainAddress } from '../shared/address.ts';
 import { WireChannel } from '../shared/channel.ts';
 import { HANDSHAKE_MS, Handshakes } from '../shared/handshakes.ts';
 import { listenFailure } from '../shared/network-errors.ts';
 import { describeProtocol } from '../shared/security.ts';
+import { BareSocket } from './bare-socket.ts';
 import { connect } from './connect.ts';
+import { loadLibc } from './libc.ts';
 import { LeavableWire } from './tls-wire.ts';
 
 const PREFERRED_CIPHER = 'TLS_AES_128_GCM_SHA256';
@@ -40,6 +53,59 @@ function accept(socket: tls.TLSSocket, onChannel: (channel: Channel) => ChannelH
   else channel.opened(describeProtocol(socket), local, remote);
 }
 
+/**
+ * Reads of a connection as much as tells which TLS takes it. The runtime's finds it as if nothing had been read; the
+ * engine's gets what has been.
+ */
+function sort(
+  socket: Socket,
+  tls: TlsSelector,
+  take: { readonly runtime: () => void; readonly engine: (first: Uint8Array) => void },
+): void {
+  let first: Buffer = Buffer.alloc(0);
+  const look = (bytes: Buffer): void => {
+    first = Buffer.concat([first, bytes]);
+    const engine = tls.choose(first);
+    if (engine === undefined) return;
+    socket.off('data', look);
+    socket.pause();
+    if (engine === 'engine') return take.engine(first);
+    socket.unshift(first);
+    take.runtime();
+  };
+  socket.on('data', look);
+}
+
+/** The connection goes on with a second descriptor of its socket, without the stream around it. */
+function acceptByEngine(
+  socket: Socket,
+  first: Uint8Array,
+  tls: TlsSelector,
+  onChannel: (channel: Channel) => ChannelHandler,
+  done: () => void,
+): void {
+  const handle = (socket as unknown as { readonly _handle: { readonly fd: number } | null })._handle;
+  if (socket.destroyed || handle === null || socket.remoteAddress === undefined) {
+    socket.destroy();
+    return;
+  }
+  const local = addressOf(socket.localAddress, socket.localPort);
+  const remote = addressOf(socket.remoteAddress, socket.remotePort);
+  let plain: BareSocket;
+  try {
+    libc ??= loadLibc();
+    plain = new BareSocket({ fd: duplicate(libc, handle.fd) });
+  } catch {
+    // Too many open files, or no FFI for this machine.
+    socket.destroy();
+    return;
+  }
+  socket.destroy();
+  acceptEngineTls(plain, first, tls.open(), { local, remote, onChannel, done });
+}
+
+let libc: Libc | undefined;
+
 /** Opens the port, or rejects with a `HostError`. */
 function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -62,7 +128,7 @@ async function listen(options: ListenOptions, onChannel: (channel: Channel) => C
     secure = tls.createServer({
       cert: options.certificate,
       key: options.key,
-      minVersion: 'TLSv1.2',
+      minVersion: options.minimum ?? 'TLSv1.2',
       ciphers: CIPHERS,
       handshakeTimeout: HANDSHAKE_MS,
     });
@@ -79,7 +145,11 @@ async function listen(options: ListenOptions, onChannel: (channel: Channel) => C
     handshakes.begin(name, () => socket.destroy());
     socket.on('close', () => handshakes.end(name));
     socket.on('error', () => undefined);
-    secure.emit('connection', socket);
+    if (options.tls === undefined) return secure.emit('connection', socket);
+    sort(socket, options.tls, {
+      runtime: () => secure.emit('connection', socket),
+      engine: (first) => acceptByEngine(socket, first, options.tls!, onChannel, () => handshakes.end(name)),
+    });
   });
   await bind(server, options);
   const { address, port } = server.address() as { address: string; port: number };

@@ -1,11 +1,13 @@
 import { promises as dns } from 'node:dns';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { Address, ChannelHandler, ChannelSecurity, ConnectOptions } from '../../engine/host.ts';
+import type { Address, ChannelHandler, ChannelSecurity, ConnectOptions, TlsEndpoint } from '../../engine/host.ts';
 import { createProxyHandshake, needsLookup, proxyProblem } from '../../engine/proxy/create.ts';
 import type { ProxyTarget } from '../../engine/proxy/handshake.ts';
 import { checkAuthorities } from './authorities.ts';
+import { distrustOf } from './certificates.ts';
 import { type PlainWire, type Wire, WireChannel } from './channel.ts';
+import { EngineTls } from './engine-tls.ts';
 import { HostFailure } from './error.ts';
 import { LeavableTls } from './leavable-tls.ts';
 import { connectFailure } from './network-errors.ts';
@@ -100,6 +102,12 @@ export class Approach implements Wire {
   /** TLS is up. Returns whether somebody still wants it. */
   secured(security: ChannelSecurity, local: Address, remote: Address): boolean {
     if (this.over) return false;
+    const { minimum } = this.options;
+    if (minimum === 'TLSv1.3' && security.protocol !== minimum) {
+      const offered = `the server has ${security.protocol} at most, and the minimum here is ${minimum}`;
+      this.#refuse('TLS_PROTOCOL_VERSION', offered);
+      return false;
+    }
     this.#step = 'over';
     clearTimeout(this.#timer);
     this.channel.opened(security, local, remote);
@@ -140,12 +148,30 @@ export class Approach implements Wire {
     this.#step = 'tls';
     const early = remainder !== undefined && remainder.length > 0;
     try {
+      if (this.options.tls !== undefined) return this.#secureByEngine(plain, this.options.tls(), remainder);
       // Nothing that has been read already can be handed to TLS right on the socket.
       if (this.options.bare || early) this.#secureOver(plain, remainder);
       else this.#cancel = this.#dialer.startTls(plain, this);
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  #secureByEngine(plain: PlainWire, endpoint: TlsEndpoint, remainder: Uint8Array | undefined): void {
+    const { host, ca, bare } = this.options;
+    if (bare) endpoint.deliverSingly();
+    const tls: EngineTls = new EngineTls(plain, endpoint, this.channel, {
+      secured: (security, chain) => {
+        if (this.over) return;
+        if (plain.remote.address === '') return this.fail(RESET);
+        const distrust = distrustOf(host, chain, ca);
+        this.channel.rewire(tls);
+        const known = { ...security, certificate: chain[0]! };
+        this.secured(distrust === undefined ? known : { ...known, distrust }, plain.local, plain.remote);
+      },
+      ended: (error) => (this.over ? this.channel.ended(error) : this.fail(error)),
+    });
+    if (remainder !== undefined) tls.received(remainder);
   }
 
   #secureOver(plain: PlainWire, remainder: Uint8Array | undefined): void {

@@ -15,6 +15,7 @@ import type {
   TapOptions,
 } from '../../engine/host.ts';
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
+import { certificates } from '../../hosts/shared/certificates.ts';
 import { GOOD_LINK, type LinkOptions, SIM_SECURITY, SimChannel } from './channel.ts';
 import type { World } from './world.ts';
 
@@ -123,6 +124,7 @@ export class SimHost implements Host {
   tapError: HostError | undefined;
   /** Which build of the core the engine gets; `CORE=scalar` in the environment turns all tests to the scalar one. */
   readonly coreBinary = (build: 'simd' | 'scalar'): Uint8Array => coreBinary(build);
+  readonly certificates = certificates;
   readonly cryptoBinary = (build: 'simd' | 'scalar'): Uint8Array => cryptoBinary(build);
 
   constructor(world: World, net: SimNetwork, address: string) {

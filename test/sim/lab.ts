@@ -3,6 +3,7 @@ import type { ClientEnd, ClientEvent, ClientOptions, RunningClient } from '../..
 import { hashedPassword } from '../../engine/login/password.ts';
 import type { RunningServer, ServerOptions } from '../../engine/server/options.ts';
 import { startServer } from '../../engine/server/server.ts';
+import { MODERN_TLS } from '../../engine/tls-legacy/choice.ts';
 import { sha0 } from '../support/sha0.ts';
 import { SimHost, SimNetwork, type SimTap } from './host.ts';
 import { World } from './world.ts';
@@ -42,6 +43,7 @@ export class SimLab {
         maxConnections: 32,
         priorityRule: 'packetix',
         congestion: 'auto',
+        tls: MODERN_TLS,
         hubs: [
           {
             name: 'lab',
@@ -78,6 +80,7 @@ export class SimLab {
         qos: false,
         priorityRule: 'packetix',
         congestion: 'auto',
+        tls: MODERN_TLS,
         connections: 1,
         connectionIntervalMs: 1_000,
         connectionLifetimeMs: Number.POSITIVE_INFINITY,

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { LoginTemplate } from '../../engine/client/login.ts';
 import type { ClientOptions } from '../../engine/client/options.ts';
 import type { ClientLogin } from '../../engine/login/client-login.ts';
+import { MODERN_TLS } from '../../engine/tls-legacy/choice.ts';
 
 const RUNTIME = { name: 'sim', version: '1', pid: 1, hostName: 'here', osName: 'Linux', osVersion: '0' };
 const OPTIONS: ClientOptions = {
@@ -16,6 +17,7 @@ const OPTIONS: ClientOptions = {
   qos: false,
   priorityRule: 'packetix',
   congestion: 'auto',
+  tls: MODERN_TLS,
   connections: 1,
   connectionIntervalMs: 1_000,
   connectionLifetimeMs: Number.POSITIVE_INFINITY,

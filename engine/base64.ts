@@ -12,3 +12,21 @@ export function base64(bytes: Uint8Array): string {
   }
   return text;
 }
+
+/** Base64 with or without padding; what is no digit counts as one. */
+export function fromBase64(text: string): Uint8Array {
+  const digits = text.replace(/=+$/, '');
+  const bytes = new Uint8Array(Math.floor((digits.length * 6) / 8));
+  let bits = 0;
+  let value = 0;
+  let at = 0;
+  for (const digit of digits) {
+    value = ((value << 6) | DIGITS.indexOf(digit)) & 0xffff;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes[at++] = value >> bits;
+    }
+  }
+  return bytes;
+}

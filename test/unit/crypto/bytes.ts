@@ -1,0 +1,46 @@
+/** Small hands for byte strings in the tests of the crypto module. */
+
+export { hex } from '../../sim/frames.ts';
+
+export function hexOf(bytes: Uint8Array): string {
+  return viewOf(bytes).toString('hex');
+}
+
+export function ascii(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(Buffer.from(text, 'utf8'));
+}
+
+/** 0, 1, 2 … from `first` on. */
+export function counting(count: number, first = 0): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: count }, (_, i) => first + i);
+}
+
+/** The same memory, as what node:crypto and comparisons take. */
+export function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** A copy that lies `offset` bytes behind the start of its buffer, among bytes that must not be touched. */
+export function shifted(bytes: Uint8Array, offset: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(offset + bytes.length + 16).fill(0xee);
+  whole.set(bytes, offset);
+  return whole.subarray(offset, offset + bytes.length);
+}
+
+/** Whether nothing around what `shifted` made was written to. */
+export function isFramed(part: Uint8Array): boolean {
+  const whole = new Uint8Array(part.buffer);
+  const end = part.byteOffset + part.length;
+  return whole.every((byte, at) => byte === 0xee || (at >= part.byteOffset && at < end));
+}
+
+/** Whether these bytes are anywhere in a memory. */
+export function holds(memory: Uint8Array, bytes: Uint8Array): boolean {
+  return viewOf(memory).includes(viewOf(bytes));
+}
+
+/** An `expect` for hundreds of thousands of comparisons: it costs something only when they fail. */
+export function mustEqual(found: Uint8Array, expected: Uint8Array, what: () => string): void {
+  if (viewOf(found).equals(viewOf(expected))) return;
+  throw new Error(`${what()}: found ${hexOf(found)}, expected ${hexOf(expected)}`);
+}
