@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly taps?: Readonly<Record<string, string>>;
   /** Of each TAP: how long to look for frames without resting, microseconds. */
   readonly busyPoll?: number;
+  /** Further keys of `tls`, such as `profile: packetix-2.0`. */
+  readonly tls?: string;
   /** Further lines of the configuration, top level. */
   readonly extra?: readonly string[];
 }
@@ -152,7 +154,7 @@ async function connectArguments(options: ClientOptions, launch: Launch): Promise
 }
 
 async function serverConfig(host: LabHost, options: ServerOptions, launch: Launch): Promise<string> {
-  const { address, port = 5555, hub = 'lab', users, taps = {}, busyPoll, extra = [] } = options;
+  const { address, port = 5555, hub = 'lab', users, taps = {}, busyPoll, tls, extra = [] } = options;
   const lines: string[] = [];
   for (const [user, password] of Object.entries(users)) {
     const entry =
@@ -163,7 +165,7 @@ async function serverConfig(host: LabHost, options: ServerOptions, launch: Launc
   const ports = Object.entries(taps).map(([name, cidr]) => `{ name: ${name}, address: ${cidr}${poll} }`);
   return [
     `listen: [{ host: ${address}, port: ${port} }]`,
-    'tls: { certificate: server.crt, key: server.key }',
+    `tls: { certificate: server.crt, key: server.key${tls === undefined ? '' : `, ${tls}`} }`,
     'hubs:',
     `  ${hub}:`,
     '    users:',

@@ -52,6 +52,10 @@ export function holdAgainstBars(summary: Summary): Bar[] {
       share(`ping under a TCP flow, ${name}`, ours, SOFTETHER, 'pingLoad', 0.5),
       share(`CPU per Gbit, ${name}`, ours, SOFTETHER, 'cpu', 0.25),
     ]),
+    ...each((runtime, _, name) => [
+      times(`RC4-MD5, ${name}`, `suite-${runtime}-rc4-md5`, SOFTETHER, 'tcp', 1),
+      times(`AES256-SHA, ${name}`, `suite-${runtime}-aes256-sha`, SOFTETHER, 'tcp', 0.5),
+    ]),
     atLeast('core alone, 1514-byte frames', '20 Gbit/s', summary.results.coreGbits ?? Number.NaN, 20),
   ];
 }

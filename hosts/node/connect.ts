@@ -18,7 +18,7 @@ const ADDRESS_ATTEMPT_MS = 2_000;
  * A TLS client on a connection that is up. Throws when the trusted CAs cannot be used. SoftEther sends address literals
  * in SNI too; Node does that as well, but warns of RFC 6066, which has names only.
  */
-function startClient(socket: Duplex, { host, ca }: ConnectOptions): TLSSocket {
+function startClient(socket: Duplex, { host, ca, minimum = 'TLSv1.2' }: ConnectOptions): TLSSocket {
   const { noDeprecation } = process;
   if (isIP(host) !== 0) process.noDeprecation = true;
   try {
@@ -27,7 +27,7 @@ function startClient(socket: Duplex, { host, ca }: ConnectOptions): TLSSocket {
       host,
       servername: host,
       ...(ca === undefined ? {} : { ca }),
-      minVersion: 'TLSv1.2',
+      minVersion: minimum,
       // The engine decides whom to trust; it gets `distrust`.
       rejectUnauthorized: false,
     });

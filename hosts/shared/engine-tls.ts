@@ -1,7 +1,7 @@
 import type { ChannelSecurity, TlsEndpoint } from '../../engine/host.ts';
 import { NOBODY, type PlainWire, type TcpControl, type Wire, type WireChannel, type WireEvents } from './channel.ts';
 
-/** Bytes that one write takes: what the core offers at most. */
+/** Bytes that are protected at once, and wait at most for the kernel to take them: what the core offers at most. */
 const MAX_WRITE_BYTES = 128 * 1024;
 
 /** What comes of the handshake. */
@@ -46,9 +46,13 @@ export class EngineTls implements Wire, WireEvents {
 
   write(bytes: Uint8Array): number {
     this.#flush();
-    if (this.busy || !this.#tls.open) return 0;
-    const { records, taken } = this.#tls.seal(bytes.subarray(0, MAX_WRITE_BYTES));
-    this.#send(records);
+    let taken = 0;
+    // Whoever takes less than all has to say when there is room again, and without a wait nobody would.
+    while (taken < bytes.length && !this.busy && this.#tls.open) {
+      const sealed = this.#tls.seal(bytes.subarray(taken, taken + MAX_WRITE_BYTES));
+      this.#send(sealed.records);
+      taken += sealed.taken;
+    }
     return taken;
   }
 

@@ -1,3 +1,4 @@
+import type { LegacyAlgorithm } from '../../../engine/tls-legacy/suites.ts';
 import { EtherloomClient, EtherloomServer } from '../../../lab/etherloom.ts';
 import type { LabHost } from '../../../lab/netns.ts';
 import type { Runtime } from '../../../lab/runtime.ts';
@@ -25,6 +26,18 @@ export function compressing(runtime: Runtime): Subject {
   };
 }
 
+/** The same over one of the old suites, which this program protects by itself. */
+export function overSuite(runtime: Runtime, algorithm: LegacyAlgorithm): Subject {
+  const args = ['--tls-algorithms', algorithm];
+  return {
+    name: `suite-${runtime}-${algorithm.toLowerCase()}`,
+    title: `Etherloom on ${TITLE[runtime]}, ${algorithm}`,
+    needs: [],
+    measures: ['tcp'],
+    start: async (bed) => await startPair(bed, runtime, 0, args, `algorithms: [${algorithm}]`),
+  };
+}
+
 /**
  * Microseconds. Longer than the pause between two pings that are 2 ms apart; to bridge 50 ms too would keep a processor
  * busy at each end all the time, and on a small machine take it from who has something to do.
@@ -47,8 +60,9 @@ async function startPair(
   runtime: Runtime,
   busyPoll: number,
   args: readonly string[],
+  tls?: string,
 ): Promise<Running> {
-  const ours = await startServer(server, runtime, busyPoll);
+  const ours = await startServer(server, runtime, busyPoll, tls);
   const trust = { pin: ours.fingerprint };
   const theirs = await startClient(client, runtime, { server: `${CABLE.server}:5555`, trust, args });
   return {
@@ -58,9 +72,15 @@ async function startPair(
   };
 }
 
-export async function startServer(host: LabHost, runtime: Runtime, busyPoll = 0): Promise<EtherloomServer> {
+export async function startServer(
+  host: LabHost,
+  runtime: Runtime,
+  busyPoll = 0,
+  tls?: string,
+): Promise<EtherloomServer> {
   return await EtherloomServer.start(host, {
     ...{ runtime, address: CABLE.server, users: { guest: undefined }, busyPoll },
+    ...(tls === undefined ? {} : { tls }),
     taps: { elsrv0: `${TUNNEL.server}/24` },
   });
 }

@@ -1,6 +1,6 @@
 /** All subjects, in the order of one round. */
 import type { Subject } from '../subject.ts';
-import { etherloom, polling } from './etherloom.ts';
+import { etherloom, overSuite, polling } from './etherloom.ts';
 import { fromSoftEther, toSoftEther } from './mixed.ts';
 import { openvpn } from './openvpn.ts';
 import { rawTls } from './raw-tls.ts';
@@ -16,6 +16,10 @@ export const SUBJECTS: readonly Subject[] = [
   softether('plain'),
   etherloom('bun', { encrypt: false }),
   softether('udp'),
+  overSuite('node', 'RC4-MD5'),
+  overSuite('bun', 'RC4-MD5'),
+  overSuite('node', 'AES256-SHA'),
+  overSuite('bun', 'AES256-SHA'),
   polling('node'),
   polling('bun'),
   toSoftEther('node'),
