@@ -51,6 +51,12 @@ export function hashUpdate(context: u32, at: u32, length: u32): void {
   memory.copy(context + WAITING, at + blocks * BLOCK_BYTES, length % BLOCK_BYTES);
 }
 
+/** So many bytes, whole blocks, were compressed into the state by somebody else while none were waiting. */
+@inline
+export function hashSkip(context: u32, bytes: u32): void {
+  store<u64>(context, load<u64>(context, TOTAL) + bytes, TOTAL);
+}
+
 /** Writes the digest to `output` and wipes the context. */
 export function hashFinal(context: u32, output: u32): void {
   const kind = hashKind(context);

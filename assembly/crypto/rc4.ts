@@ -5,8 +5,8 @@
 
 /** The table, then i and j. */
 export const RC4_BYTES: u32 = 264;
-const I: u32 = 256;
-const J: u32 = 260;
+export const RC4_I: u32 = 256;
+export const RC4_J: u32 = 260;
 
 /** `length`: 1 to 256 bytes. */
 export function rc4Key(state: u32, key: u32, length: u32): void {
@@ -20,14 +20,14 @@ export function rc4Key(state: u32, key: u32, length: u32): void {
     store<u8>(state + j, <u8>x);
     if (++k == length) k = 0;
   }
-  store<u32>(state, 0, I);
-  store<u32>(state, 0, J);
+  store<u32>(state, 0, RC4_I);
+  store<u32>(state, 0, RC4_J);
 }
 
 /** Encrypts or decrypts in place. */
 export function rc4(state: u32, at: u32, length: u32): void {
-  let i = load<u32>(state, I);
-  let j = load<u32>(state, J);
+  let i = load<u32>(state, RC4_I);
+  let j = load<u32>(state, RC4_J);
   const end = at + length;
   // Eight at a time: one write instead of eight, so that the table is all that is stored to.
   for (const last = at + (length & ~7); at < last; at += 8) {
@@ -52,6 +52,6 @@ export function rc4(state: u32, at: u32, length: u32): void {
     store<u8>(state + j, <u8>x);
     store<u8>(at, load<u8>(at) ^ load<u8>(state + ((x + y) & 255)));
   }
-  store<u32>(state, i, I);
-  store<u32>(state, j, J);
+  store<u32>(state, i, RC4_I);
+  store<u32>(state, j, RC4_J);
 }

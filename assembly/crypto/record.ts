@@ -7,10 +7,11 @@ import { aesCbcDecrypt, aesCbcEncrypt, aesDecryptKey, aesEncryptKey, aesRounds }
 import { equalMask, lessMask, sameBytes } from './constant-time';
 import { desCbcDecrypt, desCbcEncrypt, desKey, tripleDesKey } from './des';
 import { randomBlock } from './drbg';
-import { CONTEXT_BYTES, digestBytes, hashUpdate, MD5, SHA1 } from './hash';
+import { BLOCK_BYTES, CONTEXT_BYTES, digestBytes, hashSkip, hashUpdate, MD5, SHA1, waitingBytes } from './hash';
 import { hiddenCopy, hiddenMac } from './hidden-mac';
 import { hmacKey, macFinish, macStart, ssl3MacKey } from './mac';
 import { rc4, rc4Key } from './rc4';
+import { rc4Md5Blocks } from './rc4-md5';
 
 /** What `openRecords` answers: it is one answer for whatever is wrong. */
 export const REFUSED: i32 = -1;
@@ -118,14 +119,17 @@ export function sealRecord(slot: u32, type: u32, at: u32, length: u32): u32 {
   const head = headBytes(slot);
   const data = at + head;
   let end = data + length;
+  const suite = load<u32>(slot, SUITE);
+  // Of an RC4-MD5 record, what has been encrypted on the way.
+  let encrypted: u32 = 0;
   if (size > 0) {
     startMac(slot, type, length);
-    hashUpdate(context, data, length);
+    if (suite == RC4_MD5) encrypted = hashAndEncrypt(slot + CIPHER_KEY, data, length);
+    else hashUpdate(context, data, length);
     macFinish(slot + MAC_KEY, context, end);
     end += size;
   }
   store<u64>(slot, load<u64>(slot, SEQUENCE) + 1, SEQUENCE);
-  const suite = load<u32>(slot, SUITE);
   if (block > 1) {
     const padding = block - ((end - data) & (block - 1));
     memory.fill(end, <u8>(padding - 1), padding);
@@ -137,7 +141,7 @@ export function sealRecord(slot: u32, type: u32, at: u32, length: u32): u32 {
     }
     cbcEncrypt(slot, suite, data, end - data);
   } else if (size > 0) {
-    rc4(slot + CIPHER_KEY, data, end - data);
+    rc4(slot + CIPHER_KEY, data + encrypted, end - data - encrypted);
   }
   writeHeader(at, type, load<u32>(slot, VERSION), end - at - HEADER_BYTES);
   return end - at;
@@ -192,13 +196,55 @@ function openRecord(slot: u32, type: u32, at: u32, bytes: u32): i32 {
   const block = load<u32>(slot, BLOCK);
   if (block > 1) return openBlocks(slot, type, at, bytes, block, size);
   if (bytes < size || bytes - size > PLAIN_MAX) return REFUSED;
-  rc4(slot + CIPHER_KEY, at, bytes);
   const length = bytes - size;
   startMac(slot, type, length);
-  hashUpdate(context, at, length);
+  if (load<u32>(slot, SUITE) == RC4_MD5) {
+    decryptAndHash(slot + CIPHER_KEY, at, bytes, length);
+  } else {
+    rc4(slot + CIPHER_KEY, at, bytes);
+    hashUpdate(context, at, length);
+  }
   macFinish(slot + MAC_KEY, context, computed);
   store<u64>(slot, load<u64>(slot, SEQUENCE) + 1, SEQUENCE);
   return sameBytes(computed, at + length, size) == 0 ? REFUSED : length;
+}
+
+/** MD5 of the data into `context`, and RC4 of as much of it as is hashed by then: returns how much. */
+function hashAndEncrypt(key: u32, data: u32, length: u32): u32 {
+  const fill = BLOCK_BYTES - waitingBytes(context);
+  if (length < fill + 2 * BLOCK_BYTES) {
+    hashUpdate(context, data, length);
+    return 0;
+  }
+  const blocks = (length - fill) / BLOCK_BYTES;
+  const stitched = (blocks - 1) * BLOCK_BYTES;
+  hashUpdate(context, data, fill + BLOCK_BYTES);
+  rc4(key, data, fill);
+  // RC4 follows MD5 at a distance of one block.
+  rc4Md5Blocks(context, data + fill + BLOCK_BYTES, key, data + fill, blocks - 1);
+  hashSkip(context, stitched);
+  hashUpdate(context, data + fill + BLOCK_BYTES + stitched, length - fill - BLOCK_BYTES - stitched);
+  return fill + stitched;
+}
+
+/** RC4 of the record at `data`, and MD5 of its first `length` bytes into `context`. */
+function decryptAndHash(key: u32, data: u32, bytes: u32, length: u32): void {
+  const fill = BLOCK_BYTES - waitingBytes(context);
+  if (length < fill + 2 * BLOCK_BYTES) {
+    rc4(key, data, bytes);
+    hashUpdate(context, data, length);
+    return;
+  }
+  const blocks = (length - fill - BLOCK_BYTES) / BLOCK_BYTES;
+  const stitched = blocks * BLOCK_BYTES;
+  // RC4 is one block ahead.
+  const ahead = fill + BLOCK_BYTES;
+  rc4(key, data, ahead);
+  hashUpdate(context, data, fill);
+  rc4Md5Blocks(context, data + fill, key, data + ahead, blocks);
+  hashSkip(context, stitched);
+  rc4(key, data + ahead + stitched, bytes - ahead - stitched);
+  hashUpdate(context, data + fill + stitched, length - fill - stitched);
 }
 
 function openBlocks(slot: u32, type: u32, at: u32, bytes: u32, block: u32, size: u32): i32 {
