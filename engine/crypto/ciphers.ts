@@ -1,6 +1,6 @@
 /** Ciphers of the crypto module on byte strings of any length: they are changed in place. `release` wipes the key. */
 
-import type { Crypto } from './module.ts';
+import type { Crypto, Slot } from './module.ts';
 
 /** A block cipher in CBC mode: 16 or 32 bytes of key for AES, 8 for DES, 24 for triple DES. */
 export type BlockCipher = 'aes-128' | 'aes-256' | 'des' | '3des';
@@ -15,7 +15,7 @@ const BLOCK_CIPHERS: Readonly<Record<BlockCipher, { cipher: number; key: number;
 /** RC4; encryption and decryption are the same. The stream goes on from call to call. */
 export class Rc4 {
   readonly #crypto: Crypto;
-  readonly #slot: number;
+  readonly #slot: Slot;
 
   /** @param key 1 to 256 bytes. */
   constructor(crypto: Crypto, key: Uint8Array) {
@@ -25,23 +25,23 @@ export class Rc4 {
     this.#crypto = crypto;
     this.#slot = crypto.takeSlot();
     crypto.toScratch('rc4', key);
-    crypto.wasm.rc4Key(this.#slot, crypto.scratch, key.length);
+    crypto.wasm.rc4Key(this.#slot.number, crypto.scratch, key.length);
     crypto.wasm.wipeScratch(key.length);
   }
 
   apply(bytes: Uint8Array): Uint8Array {
-    return inPieces(this.#crypto, bytes, (at, length) => this.#crypto.wasm.rc4(this.#slot, at, length));
+    return inPieces(this.#crypto, bytes, (at, length) => this.#crypto.wasm.rc4(this.#slot.number, at, length));
   }
 
   release(): void {
-    this.#crypto.giveSlot(this.#slot);
+    this.#slot.give();
   }
 }
 
 /** AES, DES or triple DES in CBC mode, one way. The chain goes on from call to call. */
 export class Cbc {
   readonly #crypto: Crypto;
-  readonly #slot: number;
+  readonly #slot: Slot;
   readonly #block: number;
 
   constructor(crypto: Crypto, name: BlockCipher, way: 'encrypt' | 'decrypt', key: Uint8Array, iv: Uint8Array) {
@@ -55,7 +55,7 @@ export class Cbc {
     const { bytes, scratch, wasm } = crypto;
     bytes.set(key, scratch);
     bytes.set(iv, scratch + keyBytes);
-    wasm.cbcKey(this.#slot, cipher, scratch, keyBytes, scratch + keyBytes, way === 'decrypt' ? 1 : 0);
+    wasm.cbcKey(this.#slot.number, cipher, scratch, keyBytes, scratch + keyBytes, way === 'decrypt' ? 1 : 0);
     wasm.wipeScratch(keyBytes + block);
   }
 
@@ -64,11 +64,11 @@ export class Cbc {
     if (bytes.length % this.#block !== 0) {
       throw new RangeError(`cbc: bytes: a multiple of ${this.#block} is expected, got ${bytes.length}`);
     }
-    return inPieces(this.#crypto, bytes, (at, length) => this.#crypto.wasm.cbc(this.#slot, at, length));
+    return inPieces(this.#crypto, bytes, (at, length) => this.#crypto.wasm.cbc(this.#slot.number, at, length));
   }
 
   release(): void {
-    this.#crypto.giveSlot(this.#slot);
+    this.#slot.give();
   }
 }
 
@@ -84,7 +84,7 @@ export function chacha20(
   checkLength('chacha20', 'nonce', nonce, 12);
   const { scratch, wasm } = crypto;
   const at = scratch + KEYS_ROOM;
-  checkFits('chacha20', crypto, bytes);
+  checkFits('chacha20', 'bytes', crypto, bytes);
   crypto.bytes.set(key, scratch);
   crypto.bytes.set(nonce, scratch + 32);
   crypto.bytes.set(bytes, at);
@@ -97,7 +97,7 @@ export function chacha20(
 /** Poly1305 (RFC 8439 §2.5) of up to 255 KiB. @param key 32 bytes, for this message only. */
 export function poly1305(crypto: Crypto, key: Uint8Array, message: Uint8Array): Uint8Array {
   checkLength('poly1305', 'key', key, 32);
-  checkFits('poly1305', crypto, message);
+  checkFits('poly1305', 'message', crypto, message);
   const { scratch, wasm } = crypto;
   const at = scratch + KEYS_ROOM;
   crypto.bytes.set(key, scratch);
@@ -121,21 +121,21 @@ export const TAG_BYTES = 16;
 /** ChaCha20-Poly1305 (RFC 8439 §2.8) with one key, for many messages in one call: 128 KiB of them. */
 export class ChaCha20Poly1305 {
   readonly #crypto: Crypto;
-  readonly #slot: number;
+  readonly #slot: Slot;
 
   constructor(crypto: Crypto, key: Uint8Array) {
     checkLength('chacha20-poly1305', 'key', key, 32);
     this.#crypto = crypto;
     this.#slot = crypto.takeSlot();
     crypto.bytes.set(key, crypto.scratch);
-    crypto.wasm.aeadKey(this.#slot, crypto.scratch);
+    crypto.wasm.aeadKey(this.#slot.number, crypto.scratch);
     crypto.wasm.wipeScratch(32);
   }
 
   /** Each cipher text with its tag behind it. They are views of the module's memory, valid until its next call. */
   seal(messages: readonly AeadMessage[]): Uint8Array[] {
     const places = this.#lay(messages, TAG_BYTES);
-    this.#crypto.wasm.sealBatch(this.#slot, this.#crypto.scratch, messages.length);
+    this.#crypto.wasm.sealBatch(this.#slot.number, this.#crypto.scratch, messages.length);
     return places.map(({ at, length }) => this.#crypto.bytes.subarray(at, at + length + TAG_BYTES));
   }
 
@@ -148,7 +148,7 @@ export class ChaCha20Poly1305 {
     }
     const places = this.#lay(messages, 0);
     const { wasm, words, scratch } = this.#crypto;
-    wasm.openBatch(this.#slot, scratch, messages.length);
+    wasm.openBatch(this.#slot.number, scratch, messages.length);
     return places.map(({ at, length }, i) => {
       const right = words[(scratch + i * ENTRY_BYTES + ANSWER) >>> 2] === 1;
       return right ? this.#crypto.bytes.subarray(at, at + length) : undefined;
@@ -156,7 +156,7 @@ export class ChaCha20Poly1305 {
   }
 
   release(): void {
-    this.#crypto.giveSlot(this.#slot);
+    this.#slot.give();
   }
 
   /** The table in front, then nonces, additional data and messages. */
@@ -167,7 +167,10 @@ export class ChaCha20Poly1305 {
     const put = (part: Uint8Array, behind: number): number => {
       const place = at;
       at += part.length + behind;
-      if (at > most) throw new RangeError(`chacha20-poly1305: a batch has room for ${scratchBytes} bytes in all`);
+      if (at > most) {
+        const all = messages.reduce((sum, { bytes: each }) => sum + each.length, 0);
+        throw new RangeError(`chacha20-poly1305: messages: ${scratchBytes} bytes are the most in one call, got ${all}`);
+      }
       bytes.set(part, place);
       return place;
     };
@@ -209,7 +212,8 @@ function checkLength(call: string, name: string, found: Uint8Array, expected: nu
   }
 }
 
-function checkFits(call: string, crypto: Crypto, found: Uint8Array): void {
+function checkFits(call: string, name: string, crypto: Crypto, found: Uint8Array): void {
   const most = crypto.scratchBytes - KEYS_ROOM;
-  if (found.length > most) throw new RangeError(`${call}: at most ${most} bytes, got ${found.length}`);
+  if (found.length > most)
+    throw new RangeError(`${call}: ${name}: at most ${most} bytes are expected, got ${found.length}`);
 }

@@ -105,16 +105,13 @@ export class Crypto {
   }
 
   /** Throws a RangeError when there is none left. */
-  takeSlot(): number {
-    const slot = this.#free.pop();
-    if (slot === undefined) throw new RangeError('the crypto module has no room for more keys');
-    return slot;
-  }
-
-  /** Wipes it too. */
-  giveSlot(slot: number): void {
-    this.wasm.wipe(slot);
-    this.#free.push(slot);
+  takeSlot(): Slot {
+    const number = this.#free.pop();
+    if (number === undefined) throw new RangeError('the crypto module has no room for more keys');
+    return new Slot(number, () => {
+      this.wasm.wipe(number);
+      this.#free.push(number);
+    });
   }
 
   /** SHA-0, `protocol/control-plane.md` §4.3. Bound, so that it can be handed on. */
@@ -125,17 +122,14 @@ export class Crypto {
   };
 
   digest(hash: HashName, ...parts: readonly Uint8Array[]): Uint8Array {
-    const slot = this.takeSlot();
-    this.wasm.hashStart(slot, HASHES[hash]);
-    for (const part of parts) this.#update(slot, part);
-    this.wasm.hashFinish(slot, this.scratch);
-    this.giveSlot(slot);
-    return this.fromScratch(DIGEST_BYTES[hash], this.scratchBytes);
+    const state = this.hash(hash);
+    for (const part of parts) state.update(part);
+    return state.digest();
   }
 
   hash(hash: HashName): Hash {
     const slot = this.takeSlot();
-    this.wasm.hashStart(slot, HASHES[hash]);
+    this.wasm.hashStart(slot.number, HASHES[hash]);
     return new Hash(this, hash, slot);
   }
 
@@ -157,10 +151,15 @@ export class Crypto {
 
   /** Puts the input of a call into the scratch area. */
   toScratch(call: string, input: Uint8Array): void {
+    this.checkInput(call, input);
+    this.bytes.set(input, this.scratch);
+  }
+
+  /** Throws a RangeError when it does not fit there. */
+  checkInput(call: string, input: Uint8Array): void {
     if (input.length > this.scratchBytes) {
       throw new RangeError(`crypto.${call}: input: at most ${this.scratchBytes} bytes, got ${input.length}`);
     }
-    this.bytes.set(input, this.scratch);
   }
 
   /** A copy of its beginning; the first `wipe` bytes are wiped. */
@@ -170,18 +169,39 @@ export class Crypto {
     return output;
   }
 
-  /** Of any length. */
-  #update(slot: number, input: Uint8Array): void {
+  /** @internal For `Hash`; of any length. */
+  updateHash(slot: Slot, input: Uint8Array): void {
     for (let at = 0; at < input.length; at += this.scratchBytes) {
       const part = input.subarray(at, at + this.scratchBytes);
       this.bytes.set(part, this.scratch);
-      this.wasm.hashUpdate(slot, this.scratch, part.length);
+      this.wasm.hashUpdate(slot.number, this.scratch, part.length);
     }
+    this.wasm.wipeScratch(Math.min(input.length, this.scratchBytes));
+  }
+}
+
+/** A place for a key in the module's memory. Whoever took it gives it back, which wipes it. */
+export class Slot {
+  readonly #number: number;
+  #give: (() => void) | undefined;
+
+  /** @internal */
+  constructor(number: number, give: () => void) {
+    this.#number = number;
+    this.#give = give;
   }
 
-  /** @internal For `Hash`. */
-  updateHash(slot: number, input: Uint8Array): void {
-    this.#update(slot, input);
+  /** For the module. Throws when it was given back: it may be somebody else's by now. */
+  get number(): number {
+    if (this.#give === undefined) throw new Error('crypto: this key was released before');
+    return this.#number;
+  }
+
+  /** A second time it does nothing. */
+  give(): void {
+    const give = this.#give;
+    this.#give = undefined;
+    give?.();
   }
 }
 
@@ -189,10 +209,10 @@ export class Crypto {
 export class Hash {
   readonly #crypto: Crypto;
   readonly #name: HashName;
-  readonly #slot: number;
+  readonly #slot: Slot;
 
   /** @internal */
-  constructor(crypto: Crypto, name: HashName, slot: number) {
+  constructor(crypto: Crypto, name: HashName, slot: Slot) {
     this.#crypto = crypto;
     this.#name = name;
     this.#slot = slot;
@@ -206,34 +226,35 @@ export class Hash {
   /** Both go on from here. */
   copy(): Hash {
     const slot = this.#crypto.takeSlot();
-    this.#crypto.wasm.hashCopy(this.#slot, slot);
+    this.#crypto.wasm.hashCopy(this.#slot.number, slot.number);
     return new Hash(this.#crypto, this.#name, slot);
   }
 
   digest(): Uint8Array {
-    this.#crypto.wasm.hashFinish(this.#slot, this.#crypto.scratch);
+    this.#crypto.wasm.hashFinish(this.#slot.number, this.#crypto.scratch);
     this.release();
     return this.#crypto.fromScratch(DIGEST_BYTES[this.#name], 0);
   }
 
   release(): void {
-    this.#crypto.giveSlot(this.#slot);
+    this.#slot.give();
   }
 }
 
 /** HMAC (RFC 2104) with one key. */
 export class Hmac {
   readonly #crypto: Crypto;
-  readonly #slot: number;
+  readonly #slot: Slot;
   readonly #size: number;
 
   /** @internal */
   constructor(crypto: Crypto, name: HashName, key: Uint8Array) {
     this.#crypto = crypto;
     this.#size = DIGEST_BYTES[name];
-    crypto.toScratch('hmac', key);
+    crypto.checkInput('hmac', key);
     this.#slot = crypto.takeSlot();
-    crypto.wasm.hmacKey(this.#slot, HASHES[name], crypto.scratch, key.length);
+    crypto.toScratch('hmac', key);
+    crypto.wasm.hmacKey(this.#slot.number, HASHES[name], crypto.scratch, key.length);
     crypto.wasm.wipeScratch(key.length);
   }
 
@@ -247,12 +268,12 @@ export class Hmac {
       bytes.set(part, at);
       at += part.length;
     }
-    this.#crypto.wasm.hmac(this.#slot, scratch, length, scratch);
+    this.#crypto.wasm.hmac(this.#slot.number, scratch, length, scratch);
     return this.#crypto.fromScratch(this.#size, length);
   }
 
   release(): void {
-    this.#crypto.giveSlot(this.#slot);
+    this.#slot.give();
   }
 }
 

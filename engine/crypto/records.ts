@@ -1,6 +1,6 @@
 /** The two directions of a TLS connection's records, whose keys and protection are the crypto module's. */
 
-import type { Crypto } from './module.ts';
+import type { Crypto, Slot } from './module.ts';
 
 /** RFC 5246 §6.2.1. */
 export const RECORD_TYPES = { changeCipherSpec: 20, alert: 21, handshake: 22, data: 23 } as const;
@@ -9,24 +9,35 @@ export const RECORD_TYPES = { changeCipherSpec: 20, alert: 21, handshake: 22, da
 export const RECORD_DATA_BYTES = 0x4000;
 /** What one call of `RecordWriter.seal` takes. */
 export const SEAL_BYTES_MAX = 256 * 1024;
-/** Header and protected data, RFC 5246 §6.2.3: more than that of one record is never kept. */
-const RECORD_BYTES = 5 + RECORD_DATA_BYTES + 2048;
+/** The module looks at whole blocks: some bytes behind a record are read, and masked out. */
+const LOOK_BEHIND = 128;
 const HEADER_BYTES = 5;
 /** TLS 1.1, whose records have IVs of their own. */
 const OWN_IVS = 0x302;
+const NOTHING = new Uint8Array(0);
 const RC4_SUITES: readonly number[] = [0x0004, 0x0005];
+/** Bytes of MAC key, cipher key and IV. */
+const KEY_BYTES: ReadonlyMap<number, number> = new Map([
+  [0x0004, 16 + 16],
+  [0x0005, 20 + 16],
+  [0x0009, 20 + 8 + 8],
+  [0x000a, 20 + 24 + 8],
+  [0x002f, 20 + 16 + 16],
+  [0x0035, 20 + 32 + 16],
+]);
+const [FIRST_VERSION, LAST_VERSION] = [0x300, 0x303];
 
 /** Protects what is sent. Without protection until `protect`. */
 export class RecordWriter {
   readonly #crypto: Crypto;
-  readonly #slot: number;
+  readonly #slot: Slot;
   /** A block cipher goes on with an IV that the peer has seen: the first record of each call has one byte of data only. */
   #splits = false;
 
   constructor(crypto: Crypto) {
     this.#crypto = crypto;
     this.#slot = crypto.takeSlot();
-    crypto.wasm.recordKey(this.#slot, 0, 0, crypto.scratch, 0);
+    crypto.wasm.recordKey(this.#slot.number, 0, 0, crypto.scratch, 0);
   }
 
   /** @param keys MAC key, cipher key and IV, one behind the other. They are copied. */
@@ -37,7 +48,7 @@ export class RecordWriter {
 
   /** As long as there is no protection, records name this version; 0x301 at first. */
   announce(version: number): void {
-    this.#crypto.wasm.recordKey(this.#slot, 0, version, this.#crypto.scratch, 0);
+    this.#crypto.wasm.recordKey(this.#slot.number, 0, version, this.#crypto.scratch, 0);
   }
 
   /**
@@ -50,7 +61,7 @@ export class RecordWriter {
       throw new RangeError(`records.seal: data: 1 to ${SEAL_BYTES_MAX} bytes are expected, got ${data.length}`);
     }
     const start = wasm.SEAL.value;
-    const head = wasm.recordHead(this.#slot);
+    const head = wasm.recordHead(this.#slot.number);
     // RFC 4346 §F.3, and the attack of Duong and Rizzo, "BEAST".
     const split = this.#splits && type === RECORD_TYPES.data && data.length > 1;
     const first = split ? 1 : Math.min(data.length, RECORD_DATA_BYTES);
@@ -58,15 +69,15 @@ export class RecordWriter {
     for (let from = 0, size = first; from < data.length; from += size, size = RECORD_DATA_BYTES) {
       const part = data.subarray(from, from + size);
       bytes.set(part, at + head);
-      at += wasm.recordSize(this.#slot, part.length);
+      at += wasm.recordSize(this.#slot.number, part.length);
     }
-    const length = wasm.sealRecords(this.#slot, type, start, first, data.length);
+    const length = wasm.sealRecords(this.#slot.number, type, start, first, data.length);
     return bytes.subarray(start, start + length);
   }
 
   /** Wipes the keys. */
   release(): void {
-    this.#crypto.giveSlot(this.#slot);
+    this.#slot.give();
   }
 }
 
@@ -76,14 +87,15 @@ export type ReadResult = 'read' | 'stopped' | 'refused';
 /** Opens what comes. */
 export class RecordReader {
   readonly #crypto: Crypto;
-  readonly #slot: number;
+  readonly #slot: Slot;
   /** The beginning of a record that is not complete, or what was behind the one at which it stopped. */
-  #rest: Uint8Array = new Uint8Array(0);
+  #rest: Uint8Array = NOTHING;
+  #refused = false;
 
   constructor(crypto: Crypto) {
     this.#crypto = crypto;
     this.#slot = crypto.takeSlot();
-    crypto.wasm.recordKey(this.#slot, 0, 0, crypto.scratch, 1);
+    crypto.wasm.recordKey(this.#slot.number, 0, 0, crypto.scratch, 1);
   }
 
   /** See `RecordWriter`. It may be called from inside `each`. */
@@ -97,13 +109,20 @@ export class RecordReader {
    * returns false nothing more is opened.
    */
   read(bytes: Uint8Array, many: () => boolean, each: (type: number, data: Uint8Array) => boolean): ReadResult {
-    let left = bytes;
-    for (;;) {
-      const { at, length, taken } = this.#place(left);
-      left = left.subarray(taken);
-      const result = this.#open(at, length, many, each);
-      if (result === 'stopped') this.#rest = join(this.#rest, left);
-      if (result !== 'read' || left.length === 0) return result;
+    if (this.#refused) return 'refused';
+    const input = this.#rest.length === 0 ? bytes : join(this.#rest, bytes);
+    const { bytes: memory, wasm } = this.#crypto;
+    const [start, room] = [wasm.OPEN.value, wasm.OPEN_BYTES.value - LOOK_BEHIND];
+    for (let at = 0; ; ) {
+      const part = input.subarray(at, at + room);
+      memory.set(part, start);
+      const { result, used } = this.#open(start, part.length, many, each);
+      at += used;
+      // What fills the room holds at least one record.
+      if (result === 'read' && used > 0 && at < input.length && part.length === room) continue;
+      this.#refused = result === 'refused';
+      this.#rest = this.#refused ? NOTHING : input.slice(at);
+      return result;
     }
   }
 
@@ -115,27 +134,14 @@ export class RecordReader {
   /** What was not opened, as it came. */
   takeRest(): Uint8Array {
     const rest = this.#rest;
-    this.#rest = new Uint8Array(0);
+    this.#rest = NOTHING;
     return rest;
   }
 
   /** Wipes the keys. */
   release(): void {
-    this.#rest = new Uint8Array(0);
-    this.#crypto.giveSlot(this.#slot);
-  }
-
-  /** Puts what was left and as much of `bytes` as there is room for into the module's memory. */
-  #place(bytes: Uint8Array): { at: number; length: number; taken: number } {
-    const { bytes: memory, wasm } = this.#crypto;
-    const at = wasm.OPEN.value;
-    const room = wasm.OPEN_BYTES.value - this.#rest.length - RECORD_BYTES;
-    const part = bytes.subarray(0, room);
-    memory.set(this.#rest, at);
-    memory.set(part, at + this.#rest.length);
-    const length = this.#rest.length + part.length;
-    this.#rest = new Uint8Array(0);
-    return { at, length, taken: part.length };
+    this.#rest = NOTHING;
+    this.#slot.give();
   }
 
   #open(
@@ -143,23 +149,20 @@ export class RecordReader {
     length: number,
     many: () => boolean,
     each: (type: number, data: Uint8Array) => boolean,
-  ): ReadResult {
+  ): { readonly result: ReadResult; readonly used: number } {
     const { bytes, wasm } = this.#crypto;
-    const end = start + length;
-    let at = start;
-    let result: ReadResult = 'read';
-    while (result === 'read' && end - at >= HEADER_BYTES) {
-      const opened = wasm.openRecords(this.#slot, at, end - at, at, many() ? length : 1);
-      if (opened < 0) return 'refused';
-      const used = wasm.openedFrom.value;
-      if (used === 0) break;
+    let used = 0;
+    while (length - used >= HEADER_BYTES) {
+      const at = start + used;
+      const opened = wasm.openRecords(this.#slot.number, at, length - used, at, many() ? length : 1);
+      if (opened < 0) return { result: 'refused', used };
+      const taken = wasm.openedFrom.value;
+      if (taken === 0) break;
       const type = wasm.openedType.value;
-      const data = bytes.subarray(at, at + opened);
-      at += used;
-      if (!each(type, data)) result = 'stopped';
+      used += taken;
+      if (!each(type, bytes.subarray(at, at + opened))) return { result: 'stopped', used };
     }
-    this.#rest = bytes.slice(at, end);
-    return result;
+    return { result: 'read', used };
   }
 }
 
@@ -170,15 +173,16 @@ function join(a: Uint8Array, b: Uint8Array): Uint8Array {
   return both;
 }
 
-function setKeys(
-  crypto: Crypto,
-  slot: number,
-  suite: number,
-  version: number,
-  keys: Uint8Array,
-  decrypts: number,
-): void {
+function setKeys(crypto: Crypto, slot: Slot, suite: number, version: number, keys: Uint8Array, decrypts: number): void {
+  const expected = KEY_BYTES.get(suite);
+  if (expected === undefined) throw new RangeError(`records: suite: none of the module's, got 0x${suite.toString(16)}`);
+  if (version < FIRST_VERSION || version > LAST_VERSION) {
+    throw new RangeError(`records: version: 0x300 to 0x303 are expected, got 0x${version.toString(16)}`);
+  }
+  if (keys.length !== expected) {
+    throw new RangeError(`records: keys: ${expected} bytes are expected, got ${keys.length}`);
+  }
   crypto.toScratch('records', keys);
-  crypto.wasm.recordKey(slot, suite, version, crypto.scratch, decrypts);
+  crypto.wasm.recordKey(slot.number, suite, version, crypto.scratch, decrypts);
   crypto.wasm.wipeScratch(keys.length);
 }

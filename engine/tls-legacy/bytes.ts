@@ -57,3 +57,31 @@ export function vector(size: 1 | 2 | 3, ...parts: readonly Uint8Array[]): Uint8A
   const body = concat(...parts);
   return concat(number(body.length, size), body);
 }
+
+/** Bytes at whose front something is missing yet. They are copied a few times at most, however small the pieces are. */
+export class Pending {
+  #buffer: Uint8Array = new Uint8Array(0);
+  #length = 0;
+
+  /** A view that is valid until the next call. */
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  push(bytes: Uint8Array): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#buffer.length));
+      larger.set(this.bytes);
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#length);
+    this.#length = length;
+  }
+
+  /** Takes so many off the front. */
+  shift(count: number): void {
+    this.#buffer = this.#buffer.slice(count, this.#length);
+    this.#length = this.#buffer.length;
+  }
+}

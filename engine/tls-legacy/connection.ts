@@ -7,7 +7,7 @@ import type { Crypto } from '../crypto/module.ts';
 import { RECORD_TYPES, RecordReader, RecordWriter, SEAL_BYTES_MAX } from '../crypto/records.ts';
 import type { ChannelSecurity, Random, TlsEndpoint } from '../host.ts';
 import { ALERTS, type AlertName, alertText, FATAL, TlsProblem, WARNING } from './alerts.ts';
-import { concat } from './bytes.ts';
+import { concat, Pending } from './bytes.ts';
 import { MESSAGES, message } from './hello.ts';
 import { finishedData, keyBlock, type Secrets, type Side } from './keys.ts';
 import { SSL3, type Suite, VERSION_NAMES, type Version } from './suites.ts';
@@ -48,7 +48,10 @@ export abstract class LegacyTls implements TlsEndpoint {
   #output: Uint8Array[] = [];
   #messages: Uint8Array[] = [];
   #messageBytes = 0;
-  #fragment: Uint8Array = new Uint8Array(0);
+  /** What came of a handshake message that is not complete. */
+  readonly #fragment = new Pending();
+  /** The first byte of an alert whose second one has not come. */
+  #level: number | undefined;
   #nuisances = 0;
   #closing = false;
   #released = false;
@@ -80,6 +83,8 @@ export abstract class LegacyTls implements TlsEndpoint {
    */
   receive(bytes: Uint8Array, deliver: (data: Uint8Array) => boolean): void {
     if (this.failure !== undefined || this.#released || this.peerClosed) return;
+    // A handshake that we gave up does not go on.
+    if (this.#closing && this.security === undefined) return;
     try {
       const rest = this.security === undefined ? this.takeFirst(bytes) : bytes;
       if (rest === undefined) return;
@@ -213,7 +218,7 @@ export abstract class LegacyTls implements TlsEndpoint {
         this.#handleHandshake(data);
         return true;
       case RECORD_TYPES.alert:
-        return this.#handleAlert(data);
+        return this.#handleAlerts(data);
       default:
         this.#handleChangeRecord(data);
         return true;
@@ -221,17 +226,26 @@ export abstract class LegacyTls implements TlsEndpoint {
   }
 
   #handleHandshake(data: Uint8Array): void {
-    if (data.length === 0) throw new TlsProblem('unexpected_message', 'it sends an empty handshake record');
-    this.#fragment = concat(this.#fragment, data);
-    while (this.#fragment.length >= 4) {
-      const length = (this.#fragment[1]! << 16) | (this.#fragment[2]! << 8) | this.#fragment[3]!;
+    this.#refuseEmpty(data);
+    this.#fragment.push(data);
+    const { bytes } = this.#fragment;
+    let at = 0;
+    while (bytes.length - at >= 4) {
+      const length = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
       if (length > HANDSHAKE_BYTES_MAX) {
         throw new TlsProblem('decode_error', `a handshake message of it has ${length} bytes`);
       }
-      if (this.#fragment.length < 4 + length) return;
-      const bytes = this.#fragment.subarray(0, 4 + length);
-      this.#fragment = this.#fragment.slice(4 + length);
-      this.#dispatch(bytes);
+      if (bytes.length - at < 4 + length) break;
+      this.#dispatch(bytes.subarray(at, at + 4 + length));
+      at += 4 + length;
+    }
+    if (at > 0) this.#fragment.shift(at);
+  }
+
+  /** RFC 5246 §6.2.1. After the handshake, records of a row come as one, so that none of them is seen to be empty. */
+  #refuseEmpty(data: Uint8Array): void {
+    if (data.length === 0 && this.security === undefined) {
+      throw new TlsProblem('unexpected_message', 'it sends an empty record');
     }
   }
 
@@ -239,7 +253,7 @@ export abstract class LegacyTls implements TlsEndpoint {
     const [type, body] = [bytes[0]!, bytes.subarray(4)];
     if (this.security === undefined) {
       // RFC 5246 §7.4.1.1: it is not part of the handshake, and we are in one.
-      if (type === MESSAGES.helloRequest && this.#side === 'client') return;
+      if (type === MESSAGES.helloRequest && this.#side === 'client') return this.#bear();
       // Finished is checked against what came before it, and whoever says it last notes the other's first.
       if (type !== MESSAGES.finished) this.note(bytes);
       this.handleMessage(type, body);
@@ -254,7 +268,8 @@ export abstract class LegacyTls implements TlsEndpoint {
   }
 
   #handleChangeRecord(data: Uint8Array): void {
-    if (data.length !== 1 || data[0] !== 1 || this.#fragment.length > 0 || this.security !== undefined) {
+    const within = this.#fragment.bytes.length > 0 || this.#level !== undefined;
+    if (data.length !== 1 || data[0] !== 1 || within || this.security !== undefined) {
       throw new TlsProblem('unexpected_message', 'it changes its keys when it must not');
     }
     this.handleChange();
@@ -265,9 +280,18 @@ export abstract class LegacyTls implements TlsEndpoint {
     next.keys.fill(0);
   }
 
-  #handleAlert(data: Uint8Array): boolean {
-    if (data.length !== 2) throw new TlsProblem('decode_error', 'an alert of it has not two bytes');
-    const [level, code] = [data[0]!, data[1]!];
+  /** Records may join and cut them, like handshake messages. */
+  #handleAlerts(data: Uint8Array): boolean {
+    this.#refuseEmpty(data);
+    for (const byte of data) {
+      const level = this.#level;
+      this.#level = level === undefined ? byte : undefined;
+      if (level !== undefined && !this.#handleAlert(level, byte)) return false;
+    }
+    return true;
+  }
+
+  #handleAlert(level: number, code: number): boolean {
     if (code === ALERTS.close_notify) {
       this.peerClosed = true;
       if (this.security === undefined) this.handleEnd();
@@ -296,6 +320,8 @@ export abstract class LegacyTls implements TlsEndpoint {
   }
 
   #alert(level: number, name: AlertName): void {
+    // Nothing is said after close_notify (RFC 5246 §7.2.1).
+    if (this.#closing && name !== 'close_notify') return;
     this.#output.push(this.writer.seal(RECORD_TYPES.alert, Uint8Array.of(level, ALERTS[name])).slice());
   }
 }

@@ -60,17 +60,17 @@ export class LegacyTlsServer extends LegacyTls {
   protected override takeFirst(bytes: Uint8Array): Uint8Array | undefined {
     if (this.#first === undefined) return bytes;
     const first = concat(this.#first, bytes);
-    if (first.length === 0 || (first[0]! & 0x80) === 0) {
+    if (first.length === 0) return undefined;
+    if ((first[0]! & 0x80) === 0) {
       this.#first = undefined;
       return first;
     }
     const length = ((first[0]! & 0x7f) << 8) | (first[1] ?? 0);
+    if (first.length > 2 && (first[2] !== MESSAGES.clientHello || length > V2_HELLO_MAX)) throw NO_TLS;
     if (first.length < 3 || first.length < 2 + length) {
-      if (first.length > 2 && first[2] !== MESSAGES.clientHello) throw NO_TLS;
       this.#first = first;
       return undefined;
     }
-    if (first[2] !== MESSAGES.clientHello || length > V2_HELLO_MAX) throw NO_TLS;
     this.#first = undefined;
     const body = first.subarray(2, 2 + length);
     this.note(body);
