@@ -34,7 +34,12 @@ export function defineServer(program: Command, context: Context): void {
 
 const CONFIGURATION = `The configuration:
   listen: [{ host: 0.0.0.0, port: 443 }]
-  tls: { certificate: server.crt, key: server.key }   # created when both are missing
+  tls:
+    certificate: server.crt                 # with its key, created when both are missing
+    key: server.key
+    profile: modern                         # TLS 1.2 and 1.3; or packetix-2.0 (RC4-MD5), or custom, which algorithms makes it
+    # algorithms: [modern, AES256-SHA, AES128-SHA, DES-CBC3-SHA, RC4-SHA, RC4-MD5, DES-CBC-SHA]   # for old peers; warns
+    minimum: TLSv1.2                        # SSLv3, TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3; TLSv1 with old algorithms
   hubs:
     lab:
       users:

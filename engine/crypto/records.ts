@@ -121,7 +121,8 @@ export class RecordReader {
       // What fills the room holds at least one record.
       if (result === 'read' && used > 0 && at < input.length && part.length === room) continue;
       this.#refused = result === 'refused';
-      this.#rest = this.#refused ? NOTHING : input.slice(at);
+      // A copy, for the memory is the caller's; not by `slice`, which copies nothing of a Buffer.
+      this.#rest = this.#refused ? NOTHING : new Uint8Array(input.subarray(at));
       return result;
     }
   }
