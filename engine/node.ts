@@ -21,10 +21,10 @@ export interface TapPort {
 }
 
 /**
- * Directions of TLS connections that this program's own engine protects: two for each connection that there can be, those
- * whose handshake is under way, and a few for what is passing. 6 MiB of address space.
+ * Directions of TLS connections that this program's own engine protects: two for each connection that there can be, with those
+ * that have not logged in or whose handshake is under way, and a few for what is passing. 8 MiB of address space.
  */
-const SERVER_SLOTS = 2 * (4_096 + 256) + 16;
+const SERVER_SLOTS = 2 * (4_096 + 1_024 + 256) + 64;
 const CLIENT_SLOTS = 2 * 64 + 16;
 /** How often the core forgets what is too old. */
 const HOUSEKEEPING_MS = 10_000;

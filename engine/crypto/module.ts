@@ -69,6 +69,14 @@ export interface CryptoOptions {
   readonly scalar?: boolean;
 }
 
+/** All slots are taken: whoever wants one more has to do without. */
+export class NoRoomForKeys extends RangeError {
+  constructor() {
+    super('the crypto module has no room for more keys');
+    this.name = 'NoRoomForKeys';
+  }
+}
+
 /** MD5, SHA-0 to SHA-256, HMAC, RC4, AES, DES, ChaCha20-Poly1305 and the protection of TLS records, in WebAssembly. */
 export class Crypto {
   readonly wasm: CryptoExports;
@@ -107,7 +115,7 @@ export class Crypto {
   /** Throws a RangeError when there is none left. */
   takeSlot(): Slot {
     const number = this.#free.pop();
-    if (number === undefined) throw new RangeError('the crypto module has no room for more keys');
+    if (number === undefined) throw new NoRoomForKeys();
     return new Slot(number, () => {
       this.wasm.wipe(number);
       this.#free.push(number);

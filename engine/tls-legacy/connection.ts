@@ -3,7 +3,7 @@
  * (`client.ts`, `server.ts`); records, alerts and the end are the same and are here.
  */
 
-import type { Crypto } from '../crypto/module.ts';
+import { type Crypto, NoRoomForKeys } from '../crypto/module.ts';
 import { RECORD_TYPES, RecordReader, RecordWriter, SEAL_BYTES_MAX } from '../crypto/records.ts';
 import type { ChannelSecurity, Random, TlsEndpoint } from '../host.ts';
 import { ALERTS, type AlertName, alertText, FATAL, TlsProblem, WARNING } from './alerts.ts';
@@ -63,7 +63,12 @@ export abstract class LegacyTls implements TlsEndpoint {
     this.options = options;
     this.#side = side;
     this.writer = new RecordWriter(options.crypto);
-    this.#reader = new RecordReader(options.crypto);
+    try {
+      this.#reader = new RecordReader(options.crypto);
+    } catch (error) {
+      this.writer.release();
+      throw error;
+    }
   }
 
   /** Whether the handshake is over, and neither side has ended the connection. */
@@ -313,9 +318,12 @@ export abstract class LegacyTls implements TlsEndpoint {
   }
 
   #failWith(error: unknown): void {
-    if (!(error instanceof TlsProblem)) throw error;
-    this.failure = { code: error.alert, message: error.message };
-    this.#alert(FATAL, error.alert);
+    // Many handshakes at a time may want more keys than there are places: that is no mistake of ours, nor of the peer.
+    const alert = error instanceof NoRoomForKeys ? 'internal_error' : undefined;
+    if (alert === undefined && !(error instanceof TlsProblem)) throw error;
+    const code = alert ?? (error as TlsProblem).alert;
+    this.failure = { code, message: (error as Error).message };
+    this.#alert(FATAL, code);
     this.forget(true);
   }
 

@@ -54,7 +54,7 @@ export function listenForBoth(
     const plain = new BareSocket(socket);
     socket.data.wire = plain;
     const done = (): void => handshakes.end(socket);
-    acceptEngineTls(plain, new Uint8Array(0), tls.open(), { local: localOf(socket), remote, onChannel, done });
+    acceptEngineTls(plain, new Uint8Array(0), () => tls.open(), { local: localOf(socket), remote, onChannel, done });
     socket.resume();
   };
 

@@ -82,7 +82,8 @@ function acceptByEngine(
   first: Uint8Array,
   tls: TlsSelector,
   onChannel: (channel: Channel) => ChannelHandler,
-  done: () => void,
+  name: string,
+  handshakes: Handshakes<string>,
 ): void {
   const handle = (socket as unknown as { readonly _handle: { readonly fd: number } | null })._handle;
   if (socket.destroyed || handle === null || socket.remoteAddress === undefined) {
@@ -100,8 +101,12 @@ function acceptByEngine(
     socket.destroy();
     return;
   }
-  socket.destroy();
-  acceptEngineTls(plain, first, tls.open(), { local, remote, onChannel, done });
+  // Its end is not the connection's.
+  socket.removeAllListeners('close').destroy();
+  handshakes.end(name);
+  handshakes.begin(name, () => plain.destroy());
+  const done = (): void => handshakes.end(name);
+  acceptEngineTls(plain, first, () => tls.open(), { local, remote, onChannel, done });
 }
 
 let libc: Libc | undefined;
@@ -148,7 +153,7 @@ async function listen(options: ListenOptions, onChannel: (channel: Channel) => C
     if (options.tls === undefined) return secure.emit('connection', socket);
     sort(socket, options.tls, {
       runtime: () => secure.emit('connection', socket),
-      engine: (first) => acceptByEngine(socket, first, options.tls!, onChannel, () => handshakes.end(name)),
+      engine: (first) => acceptByEngine(socket, first, options.tls!, onChannel, name, handshakes),
     });
   });
   await bind(server, options);

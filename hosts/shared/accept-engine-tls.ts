@@ -15,9 +15,17 @@ export interface Acceptance {
 export function acceptEngineTls(
   plain: PlainWire,
   first: Uint8Array,
-  endpoint: TlsEndpoint,
+  open: () => TlsEndpoint,
   { local, remote, onChannel, done }: Acceptance,
 ): void {
+  let endpoint: TlsEndpoint;
+  try {
+    endpoint = open();
+  } catch {
+    // There is no room for more keys.
+    plain.destroy();
+    return done();
+  }
   const channel = new WireChannel(remote);
   channel.local = local;
   const timer = setTimeout(() => plain.destroy(), HANDSHAKE_MS);

@@ -1,4 +1,4 @@
-import { connect as tcpConnect } from 'node:net';
+import { type Socket, connect as tcpConnect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Crypto } from '../../engine/crypto/module.ts';
 import type { Channel, Listener } from '../../engine/host.ts';
@@ -6,6 +6,7 @@ import { chooseTls, type TlsAlgorithm, type TlsChoice, type TlsVersionName } fro
 import { LegacyDialer } from '../../engine/tls-legacy/dialer.ts';
 import { LegacyListener } from '../../engine/tls-legacy/listener.ts';
 import { LEGACY_ALGORITHMS } from '../../engine/tls-legacy/suites.ts';
+import { MAX_HANDSHAKES } from '../../hosts/shared/handshakes.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { loadHost } from '../support/runtime.ts';
 import { Peer, sleep, until } from './peers.ts';
@@ -35,10 +36,11 @@ async function serve(
   algorithms: TlsAlgorithm[],
   makePeer: () => Peer = () => new Peer(true),
   minimum?: TlsVersionName,
+  module = crypto,
 ) {
   const { legacy, modern } = choice('server', algorithms, minimum);
   const peers: Peer[] = [];
-  const options = { crypto, random, clock, certificates, ...identity };
+  const options = { crypto: module, random, clock, certificates, ...identity };
   const tls = legacy && new LegacyListener({ legacy, ...(modern ? { modern } : {}) }, options);
   const listener = await network.listen(
     { host: '127.0.0.1', port: 0, ...identity, ...(tls ? { tls } : {}), minimum: modern?.minimum ?? 'TLSv1.2' },
@@ -214,6 +216,53 @@ describe('what is not allowed is not possible', () => {
     const make = () =>
       new LegacyListener({ legacy: legacy! }, { crypto, random, clock, certificates: none, ...identity });
     expect(make).toThrow(/RC4-MD5 need a private key for RSA/);
+  });
+});
+
+describe('strangers', () => {
+  /** A connection that says a ClientHello and nothing more. */
+  async function dawdle(port: number): Promise<{ closed: () => boolean; socket: Socket }> {
+    const endpoint = dialerOf(['RC4-MD5']).open('localhost', port);
+    const socket = tcpConnect(port, '127.0.0.1');
+    let closed = false;
+    socket
+      .on('error', () => undefined)
+      .on('close', () => {
+        closed = true;
+      });
+    const answered = new Promise((resolve) => socket.once('data', resolve).once('close', resolve));
+    socket.resume().write(endpoint.takeOutput()!);
+    endpoint.release();
+    await answered;
+    return { closed: () => closed, socket };
+  }
+
+  test('more handshakes than there may be push out those that take longest', async () => {
+    const many = new Crypto(host.cryptoBinary, { slots: 1_024, random });
+    const { port } = await serve(['modern', 'RC4-MD5'], undefined, undefined, many);
+    const first = await dawdle(port);
+    const others: Awaited<ReturnType<typeof dawdle>>[] = [];
+    for (let i = 0; i < MAX_HANDSHAKES; i++) others.push(await dawdle(port));
+    await until('the first was closed', first.closed);
+    expect(others.filter(({ closed }) => !closed()).length).toBeGreaterThan(MAX_HANDSHAKES - 5);
+    const client = call(port, ['RC4-MD5']);
+    await client.whenOpened;
+    for (const { socket } of others) socket.destroy();
+    client.channel.abort();
+    await until('all keys are forgotten', () => many.slotsFree === 1_024);
+  });
+
+  test('without room for keys a connection is closed, and the port goes on', async () => {
+    const few = new Crypto(host.cryptoBinary, { slots: 7, random });
+    const { port, peers } = await serve(['RC4-MD5'], undefined, undefined, few);
+    const calls = Array.from({ length: 8 }, () => call(port, ['RC4-MD5']));
+    await Promise.all(calls.map((each) => Promise.race([each.whenOpened, each.whenClosed])));
+    expect(calls.filter(({ error }) => error !== undefined).length).toBeGreaterThan(4);
+    for (const each of calls) each.channel.abort();
+    await until('all keys are forgotten', () => few.slotsFree === 7);
+    const before = peers.length;
+    await call(port, ['RC4-MD5']).whenOpened;
+    await until('accepted', () => peers.length === before + 1);
   });
 });
 
