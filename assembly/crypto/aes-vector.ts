@@ -129,9 +129,105 @@ export function cbcEncrypt(keys: u32, rounds: u32, iv: u32, at: u32, length: u32
   v128.store(iv, s);
 }
 
+/**
+ * Two messages of one length at the same time: in each a block waits for the one before it, and a processor does the one's
+ * work while the other waits.
+ */
+export function cbcEncryptTwo(keys: u32, rounds: u32, iv: u32, at: u32, iv2: u32, at2: u32, length: u32): void {
+  const nibble = i8x16.splat(15);
+  const inverse = v128.load(TABLES, INVERSE);
+  const aOver = v128.load(TABLES, A_OVER);
+  const last = keys + rounds * 16;
+  const apart = at2 - at;
+  let s = v128.load(iv);
+  let t = v128.load(iv2);
+  for (const end = at + length; at < end; at += 16) {
+    const first = v128.load(keys);
+    s = into(E_IN, v128.xor(v128.xor(s, v128.load(at)), first));
+    t = into(E_IN, v128.xor(v128.xor(t, v128.load(at + apart)), first));
+    for (let key = keys + 16; ; key += 16) {
+      const sk = v128.and(s, nibble);
+      const tk = v128.and(t, nibble);
+      const si = v128.and(v128.shr<u32>(s, 4), nibble);
+      const ti = v128.and(v128.shr<u32>(t, 4), nibble);
+      const sj = v128.xor(si, sk);
+      const tj = v128.xor(ti, tk);
+      const sa = v128.swizzle(aOver, sk);
+      const ta = v128.swizzle(aOver, tk);
+      const so = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, si), sa)), sj);
+      const to = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, ti), ta)), tj);
+      const sp = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, sj), sa)), si);
+      const tp = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, tj), ta)), ti);
+      if (key == last) {
+        s = v128.xor(shiftRows(look(E_OUT, so, sp)), v128.load(key));
+        t = v128.xor(shiftRows(look(E_OUT, to, tp)), v128.load(key));
+        break;
+      }
+      const s1 = look(E_1, so, sp);
+      const t1 = look(E_1, to, tp);
+      const s2 = look(E_2, so, sp);
+      const t2 = look(E_2, to, tp);
+      s = v128.xor(
+        v128.xor(shiftRows(s2), shiftRows1(v128.xor(s1, s2))),
+        v128.xor(v128.xor(shiftRows2(s1), shiftRows3(s1)), v128.load(key)),
+      );
+      t = v128.xor(
+        v128.xor(shiftRows(t2), shiftRows1(v128.xor(t1, t2))),
+        v128.xor(v128.xor(shiftRows2(t1), shiftRows3(t1)), v128.load(key)),
+      );
+    }
+    v128.store(at, s);
+    v128.store(at + apart, t);
+  }
+  v128.store(iv, s);
+  v128.store(iv2, t);
+}
+
 export function cbcDecrypt(keys: u32, rounds: u32, iv: u32, at: u32, length: u32): void {
   let previous = v128.load(iv);
-  for (const end = at + length; at < end; at += 16) {
+  const nibble = i8x16.splat(15);
+  const inverse = v128.load(TABLES, INVERSE);
+  const aOver = v128.load(TABLES, A_OVER);
+  const last = keys + rounds * 16;
+  // Two blocks at a time: none waits for another.
+  for (const end = at + (length & ~31); at < end; at += 32) {
+    const block = v128.load(at);
+    const block2 = v128.load(at, 16);
+    const first = v128.load(keys);
+    let s = into(D_IN, v128.xor(block, first));
+    let t = into(D_IN, v128.xor(block2, first));
+    for (let key = keys + 16; ; key += 16) {
+      const sk = v128.and(s, nibble);
+      const tk = v128.and(t, nibble);
+      const si = v128.and(v128.shr<u32>(s, 4), nibble);
+      const ti = v128.and(v128.shr<u32>(t, 4), nibble);
+      const sj = v128.xor(si, sk);
+      const tj = v128.xor(ti, tk);
+      const sa = v128.swizzle(aOver, sk);
+      const ta = v128.swizzle(aOver, tk);
+      const so = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, si), sa)), sj);
+      const to = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, ti), ta)), tj);
+      const sp = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, sj), sa)), si);
+      const tp = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, tj), ta)), ti);
+      if (key == last) {
+        s = v128.xor(inverseShiftRows(look(D_OUT, so, sp)), v128.load(key));
+        t = v128.xor(inverseShiftRows(look(D_OUT, to, tp)), v128.load(key));
+        break;
+      }
+      s = v128.xor(
+        v128.xor(inverseShiftRows(look(D_14, so, sp)), inverseShiftRows1(look(D_11, so, sp))),
+        v128.xor(v128.xor(inverseShiftRows2(look(D_13, so, sp)), inverseShiftRows3(look(D_9, so, sp))), v128.load(key)),
+      );
+      t = v128.xor(
+        v128.xor(inverseShiftRows(look(D_14, to, tp)), inverseShiftRows1(look(D_11, to, tp))),
+        v128.xor(v128.xor(inverseShiftRows2(look(D_13, to, tp)), inverseShiftRows3(look(D_9, to, tp))), v128.load(key)),
+      );
+    }
+    v128.store(at, v128.xor(s, previous));
+    v128.store(at, v128.xor(t, block), 16);
+    previous = block2;
+  }
+  for (const end = at + (length & 31); at < end; at += 16) {
     const block = v128.load(at);
     v128.store(at, v128.xor(decrypt(keys, rounds, block), previous));
     previous = block;

@@ -49,6 +49,16 @@ export function aesCbcEncrypt(keys: u32, rounds: u32, iv: u32, at: u32, length: 
   else tables.cbcEncrypt(keys, rounds, iv, at, length);
 }
 
+/** Two messages of one length, each with an IV of its own. */
+export function aesCbcEncryptTwo(keys: u32, rounds: u32, iv: u32, at: u32, iv2: u32, at2: u32, length: u32): void {
+  if (ASC_FEATURE_SIMD) {
+    vectors.cbcEncryptTwo(keys, rounds, iv, at, iv2, at2, length);
+  } else {
+    tables.cbcEncrypt(keys, rounds, iv, at, length);
+    tables.cbcEncrypt(keys, rounds, iv2, at2, length);
+  }
+}
+
 export function aesCbcDecrypt(keys: u32, rounds: u32, iv: u32, at: u32, length: u32): void {
   if (ASC_FEATURE_SIMD) vectors.cbcDecrypt(keys, rounds, iv, at, length);
   else tables.cbcDecrypt(keys, rounds, iv, at, length);

@@ -14,7 +14,7 @@ import { BATCH_ENTRY, OPEN, OPEN_BYTES, SCRATCH, SCRATCH_BYTES, SEAL, SEAL_BYTES
 import { hmacKey as makeHmacKey, MAC_KEY_BYTES, macFinish, macStart } from './mac';
 import { POLY_BYTES, polyFinal, polyInit, polyUpdate } from './poly1305';
 import { rc4 as applyRc4, rc4Key as makeRc4Key } from './rc4';
-import { dataOffset, initRecords, openedFrom, openedType, openRecords as openRun, PLAIN_MAX, recordBytes, sealRecord } from './record';
+import { dataOffset, initRecords, openedFrom, openedType, openRecords as openRun, PLAIN_MAX, recordBytes, sealRun } from './record';
 import { sha0 as sha0Into } from './sha0';
 
 export { BATCH_ENTRY, OPEN, OPEN_BYTES, openedFrom, openedType, PLAIN_MAX, SCRATCH, SCRATCH_BYTES, SEAL, SEAL_BYTES, SLOT_BYTES, SLOTS };
@@ -189,18 +189,9 @@ export function recordHead(slot: u32): u32 {
   return dataOffset(at(slot));
 }
 
-/**
- * Protects records that lie one behind the other at `from`, each as long as `recordSize` says and its data in its place:
- * the first with `first` bytes of data, the others with PLAIN_MAX, `length` in all. Returns the bytes of them all.
- */
+/** See `record.ts`. */
 export function sealRecords(slot: u32, type: u32, from: u32, first: u32, length: u32): u32 {
-  let end = from + sealRecord(at(slot), type, from, first);
-  for (length -= first; length > 0; ) {
-    const part = length < PLAIN_MAX ? length : PLAIN_MAX;
-    end += sealRecord(at(slot), type, end, part);
-    length -= part;
-  }
-  return end - from;
+  return sealRun(at(slot), type, from, first, length);
 }
 
 /** See `record.ts`. */

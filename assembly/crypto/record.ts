@@ -3,7 +3,7 @@
  * §6.2), MAC first and then the cipher. One slot is one direction of one connection.
  */
 
-import { aesCbcDecrypt, aesCbcEncrypt, aesDecryptKey, aesEncryptKey, aesRounds } from './aes';
+import { AES_BLOCK, aesCbcDecrypt, aesCbcEncrypt, aesCbcEncryptTwo, aesDecryptKey, aesEncryptKey, aesRounds } from './aes';
 import { equalMask, lessMask, sameBytes } from './constant-time';
 import { desCbcDecrypt, desCbcEncrypt, desKey, tripleDesKey } from './des';
 import { randomBlock } from './drbg';
@@ -49,6 +49,7 @@ const CIPHER_KEY: u32 = 272;
 
 /** Sequence number, type, version, length: what the MAC covers in front of the data. */
 const prefix: u32 = <u32>memory.data(16);
+const secondIv: u32 = <u32>memory.data(16);
 const context: u32 = <u32>memory.data(112);
 const computed: u32 = <u32>memory.data(32);
 const received: u32 = <u32>memory.data(32);
@@ -112,19 +113,47 @@ export function dataOffset(slot: u32): u32 {
   return headBytes(slot);
 }
 
-/** Protects in place the record at `at`, in which `length` bytes of data are in their place. Returns the bytes of the record. */
-export function sealRecord(slot: u32, type: u32, at: u32, length: u32): u32 {
+/**
+ * Protects in place records that lie one behind the other at `at`, each as long as `recordBytes` says and its data in its
+ * place: the first with `first` bytes of data, the others with PLAIN_MAX, `length` in all. Returns the bytes of them all.
+ */
+export function sealRun(slot: u32, type: u32, at: u32, first: u32, length: u32): u32 {
+  const start = at;
+  const pairs = isAes(load<u32>(slot, SUITE)) && load<u32>(slot, VERSION) >= TLS11;
+  let part = first;
+  do {
+    length -= part;
+    const bytes = prepareRecord(slot, type, at, part);
+    if (pairs && length > 0) {
+      // Records with IVs of their own do not wait for each other.
+      const next: u32 = length < PLAIN_MAX ? length : PLAIN_MAX;
+      length -= next;
+      const bytes2 = prepareRecord(slot, type, at + bytes, next);
+      encryptTwo(slot, at, bytes, at + bytes, bytes2);
+      at += bytes + bytes2;
+    } else {
+      encryptRecord(slot, at, bytes);
+      at += bytes;
+    }
+    part = length < PLAIN_MAX ? length : PLAIN_MAX;
+  } while (length > 0);
+  return at - start;
+}
+
+/** Of an RC4-MD5 record, what was encrypted on the way. */
+let encrypted: u32 = 0;
+
+/** All but encryption of the record at `at`, in which `length` bytes of data are in their place. Returns the bytes of the record. */
+function prepareRecord(slot: u32, type: u32, at: u32, length: u32): u32 {
   const size = load<u32>(slot, MAC_SIZE);
   const block = load<u32>(slot, BLOCK);
   const head = headBytes(slot);
   const data = at + head;
   let end = data + length;
-  const suite = load<u32>(slot, SUITE);
-  // Of an RC4-MD5 record, what has been encrypted on the way.
-  let encrypted: u32 = 0;
+  encrypted = 0;
   if (size > 0) {
     startMac(slot, type, length);
-    if (suite == RC4_MD5) encrypted = hashAndEncrypt(slot + CIPHER_KEY, data, length);
+    if (load<u32>(slot, SUITE) == RC4_MD5) encrypted = hashAndEncrypt(slot + CIPHER_KEY, data, length);
     else hashUpdate(context, data, length);
     macFinish(slot + MAC_KEY, context, end);
     end += size;
@@ -135,16 +164,39 @@ export function sealRecord(slot: u32, type: u32, at: u32, length: u32): u32 {
     memory.fill(end, <u8>(padding - 1), padding);
     end += padding;
     if (head > HEADER_BYTES) {
-      // RFC 4346 §6.2.3.2 (2)(a): a random IV goes in front; it is the cipher's IV, so it stays as it is.
+      // RFC 4346 §6.2.3.2 (2)(a): a random IV goes in front. It has 16 bytes, and there may be room for 8.
       randomBlock(slot + IV);
       memory.copy(at + HEADER_BYTES, slot + IV, block);
     }
-    cbcEncrypt(slot, suite, data, end - data);
-  } else if (size > 0) {
-    rc4(slot + CIPHER_KEY, data + encrypted, end - data - encrypted);
   }
   writeHeader(at, type, load<u32>(slot, VERSION), end - at - HEADER_BYTES);
   return end - at;
+}
+
+function encryptRecord(slot: u32, at: u32, bytes: u32): void {
+  const block = load<u32>(slot, BLOCK);
+  const head = headBytes(slot);
+  if (block > 1) {
+    if (head > HEADER_BYTES) memory.copy(slot + IV, at + HEADER_BYTES, block);
+    cbcEncrypt(slot, load<u32>(slot, SUITE), at + head, bytes - head);
+  } else if (load<u32>(slot, MAC_SIZE) > 0) {
+    rc4(slot + CIPHER_KEY, at + head + encrypted, bytes - head - encrypted);
+  }
+}
+
+/** Two records of AES that begin with their IVs. */
+function encryptTwo(slot: u32, at: u32, bytes: u32, at2: u32, bytes2: u32): void {
+  const head = headBytes(slot);
+  const rounds = aesRounds(load<u32>(slot, SUITE) == AES128_SHA ? 16 : 32);
+  const keys = slot + CIPHER_KEY;
+  const length = bytes - head;
+  const length2 = bytes2 - head;
+  const both = length < length2 ? length : length2;
+  memory.copy(slot + IV, at + HEADER_BYTES, AES_BLOCK);
+  memory.copy(secondIv, at2 + HEADER_BYTES, AES_BLOCK);
+  aesCbcEncryptTwo(keys, rounds, slot + IV, at + head, secondIv, at2 + head, both);
+  aesCbcEncrypt(keys, rounds, slot + IV, at + head + both, length - both);
+  aesCbcEncrypt(keys, rounds, secondIv, at2 + head + both, length2 - both);
 }
 
 /**
@@ -296,6 +348,11 @@ function startMac(slot: u32, type: u32, length: u32): void {
   if (version != SSL3) store<u16>(prefix, bswap<u16>(<u16>version), 9);
   store<u16>(prefix + at, bswap<u16>(<u16>length));
   hashUpdate(context, prefix, at + 2);
+}
+
+@inline
+function isAes(suite: u32): bool {
+  return suite == AES128_SHA || suite == AES256_SHA;
 }
 
 function writeHeader(at: u32, type: u32, version: u32, length: u32): void {

@@ -25,10 +25,18 @@ export type TlsAlgorithm = 'modern' | LegacyAlgorithm;
 const MINIMA = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
 export type TlsVersionName = (typeof MINIMA)[number];
 
+/** What may be written for short. */
+const SHORT: Partial<Record<TlsVersionName, string>> = {
+  TLSv1: '1.0',
+  'TLSv1.1': '1.1',
+  'TLSv1.2': '1.2',
+  'TLSv1.3': '1.3',
+};
+
 /** As `status` names them; TLS 1.2 may be written 1.2 too. */
 export const tlsMinimum: Rule<TlsVersionName> = {
   allowed: 'SSLv3, TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3',
-  parse: (text) => MINIMA.find((name) => name === text || (name === 'TLSv1' ? '1.0' : name.slice(4)) === text),
+  parse: (text) => MINIMA.find((name) => name === text || SHORT[name] === text),
 };
 
 /** A list of algorithms, as the command line has it. */

@@ -142,8 +142,9 @@ export class LegacyTlsClient extends LegacyTls {
     const { certificates, crypto, random } = this.#options;
     const { version, clientRandom, serverRandom } = this.#secrets!;
     if (this.#asked) {
-      // We have none (RFC 5246 §7.4.6). SSL 3.0 has an alert for that, which OpenSSL and others take an absence for.
-      if (version !== SSL3) this.send(MESSAGES.certificate, vector(3));
+      // We have none: RFC 5246 §7.4.6, RFC 6101 §5.6.6.
+      if (version === SSL3) this.warn('no_certificate');
+      else this.send(MESSAGES.certificate, vector(3));
     }
     // RFC 5246 §7.4.7.1: the version that was offered, not the one that was chosen.
     const premaster = concat(number(this.#maximum, 2), random(PREMASTER_BYTES - 2));

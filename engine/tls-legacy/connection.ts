@@ -202,6 +202,11 @@ export abstract class LegacyTls implements TlsEndpoint {
     }
   }
 
+  /** Sends an alert that ends nothing. */
+  protected warn(name: AlertName): void {
+    this.#alert(WARNING, name);
+  }
+
   /** The peer's Finished message, where ours comes behind it. */
   protected noteFinished(body: Uint8Array): void {
     this.note(message(MESSAGES.finished, body));

@@ -4,12 +4,14 @@ import { fromBase64 } from '../base64.ts';
 import type { Crypto } from '../crypto/module.ts';
 import type { Certificates, Clock, Random, RsaKey, TlsEndpoint, TlsSelector } from '../host.ts';
 import { TlsProblem } from './alerts.ts';
+import { concat } from './bytes.ts';
 import type { TlsChoice } from './choice.ts';
 import { type ClientHello, MESSAGES, parseClientHello, parseV2Hello } from './hello.ts';
 import { agree, LegacyTlsServer } from './server.ts';
 import { SessionCache } from './sessions.ts';
 import { FALLBACK_SCSV, RENEGOTIATION_SCSV, SUITES, TLS12 } from './suites.ts';
 
+const TLS13 = 0x304;
 /** A ClientHello has some hundred bytes; what needs more than that is for the runtime to judge. */
 const LOOK_BYTES = 16_384;
 const HEADER_BYTES = 5;
@@ -42,7 +44,7 @@ export class LegacyListener implements TlsSelector {
     this.#legacy = choice.legacy;
     this.only = choice.modern === undefined;
     const last = Math.max(...choice.legacy.suites.map((suite) => suite.last));
-    this.#highest = this.only ? last : TLS12;
+    this.#highest = this.only ? last : TLS13;
     this.#chain = readChain(options.certificate);
     const key = options.certificates.rsaKey(options.key);
     if (key === undefined) {
@@ -75,7 +77,8 @@ export class LegacyListener implements TlsSelector {
 /** TLS 1.3, or 1.2 with something that only the runtime has. */
 function isModern({ tls13, version, suites }: ClientHello): boolean {
   if (tls13) return true;
-  return version >= TLS12 && suites.some((suite) => !OWN.has(suite) && !isGrease(suite));
+  // Those of SSL 2.0 have three bytes, and the runtime has none of them.
+  return version >= TLS12 && suites.some((suite) => suite <= 0xffff && !OWN.has(suite) && !isGrease(suite));
 }
 
 const OWN: ReadonlySet<number> = new Set([...SUITES.map(({ id }) => id), FALLBACK_SCSV, RENEGOTIATION_SCSV]);
@@ -107,21 +110,35 @@ function lookForV2(bytes: Uint8Array): ClientHello | 'more' | undefined {
 }
 
 function lookForV3(bytes: Uint8Array): ClientHello | 'more' | undefined {
-  const message: number[] = [];
+  /** Type and length of the message. Nothing else of it is touched before it is whole: somebody may send it byte by byte. */
+  const head: number[] = [];
+  let found = 0;
   for (let at = 0; at < bytes.length; ) {
     if (bytes[at] !== HANDSHAKE) return undefined;
     if (bytes.length - at < HEADER_BYTES) return 'more';
     if (bytes[at + 1] !== 3) return undefined;
-    const end = at + HEADER_BYTES + ((bytes[at + 3]! << 8) | bytes[at + 4]!);
-    message.push(...bytes.subarray(at + HEADER_BYTES, end));
-    if (message.length > 0 && message[0] !== MESSAGES.clientHello) return undefined;
-    if (message.length >= 4) {
-      const length = (message[1]! << 16) | (message[2]! << 8) | message[3]!;
-      if (message.length >= 4 + length) return parseClientHello(Uint8Array.from(message.slice(4, 4 + length)));
-    }
-    at = end;
+    const start = at + HEADER_BYTES;
+    at = start + ((bytes[at + 3]! << 8) | bytes[at + 4]!);
+    if (at > bytes.length) return 'more';
+    for (let i = start; i < at && head.length < 4; i++) head.push(bytes[i]!);
+    found += at - start;
+    if (head.length > 0 && head[0] !== MESSAGES.clientHello) return undefined;
+    if (head.length < 4) continue;
+    const length = (head[1]! << 16) | (head[2]! << 8) | head[3]!;
+    if (found >= 4 + length) return parseClientHello(dataOf(bytes.subarray(0, at)).subarray(4, 4 + length));
   }
   return 'more';
+}
+
+/** Of whole records. */
+function dataOf(records: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < records.length; ) {
+    const end = at + HEADER_BYTES + ((records[at + 3]! << 8) | records[at + 4]!);
+    parts.push(records.subarray(at + HEADER_BYTES, end));
+    at = end;
+  }
+  return concat(...parts);
 }
 
 /** The certificates of a PEM in DER. */

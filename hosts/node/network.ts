@@ -63,10 +63,13 @@ function sort(
   take: { readonly runtime: () => void; readonly engine: (first: Uint8Array) => void },
 ): void {
   let first: Buffer = Buffer.alloc(0);
+  const timer = setTimeout(() => socket.destroy(), HANDSHAKE_MS);
+  socket.once('close', () => clearTimeout(timer));
   const look = (bytes: Buffer): void => {
     first = Buffer.concat([first, bytes]);
     const engine = tls.choose(first);
     if (engine === undefined) return;
+    clearTimeout(timer);
     socket.off('data', look);
     socket.pause();
     if (engine === 'engine') return take.engine(first);
