@@ -8,6 +8,7 @@ const HELP = `Usage: npm run bench -- NAME [options]
 
   core         the data plane by itself: ns, calls and copies for each frame, Gbit/s
   deflate      frames compressed one at a time, by the core and by others (about 4 minutes)
+  crypto       hashes, ciphers, records of each suite and handshakes, beside others (about 3 minutes)
   compression  tunnels that compress, with HTML and with random bytes (about 2 minutes)
   sessions     a server with many idle sessions: memory, and whether it keeps them
   bare         the stream of a session without encryption against a socket that never had TLS
@@ -18,19 +19,19 @@ const HELP = `Usage: npm run bench -- NAME [options]
 
   --json             results as JSON
   --runtime NAME     sessions, compression, wan, waking, bare, restart: node or bun; both when absent
-  --rounds N         deflate, compression, wan, tunnel, waking, bare, restart: how often each has its turn, 3 when absent
+  --rounds N         crypto, deflate, compression, wan, tunnel, waking, bare, restart: how often each has its turn, 3 when absent
   --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare, compression, wan: length of one transfer, 3 when absent (wan: 8)
-  --milliseconds N   core: length of one measurement, 200 when absent
+  --milliseconds N   core: length of one measurement, 200 when absent; crypto: of the rounds of one together
   --build NAME       core: simd or scalar; both when absent
   --sizes LIST       deflate: bytes of a frame, separated by commas; 64 to 65000 when absent
   --sessions N       sessions: how many, 1000 when absent
   --quick            tunnel: one round with transfers of a second, without tcp4: a first look in about 5 minutes
-  --only NAMES       deflate: some of source, html, json, headers, program, random; tunnel: subjects, wan: lines (capped, half, towards, cable, long, lossy, calls, freeze), separated by commas; a beginning stands for all names that begin so
+  --only NAMES       crypto: primitives; deflate: some of source, html, json, headers, program, random; tunnel: subjects, wan: lines (capped, half, towards, cable, long, lossy, calls, freeze), separated by commas; a beginning stands for all names that begin so
   --measures NAMES   tunnel: some of ping, tcp, tcp4, load, udp, memory, separated by commas
   --markdown FILE    tunnel, wan: writes a report, and its chart beside it
   --help
 
-The benches of the core and of deflate run on the runtime that starts them: npx bun dist/bench/main.js core`;
+The benches of the core, of crypto and of deflate run on the runtime that starts them: npx bun dist/bench/main.js core`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -72,6 +73,15 @@ async function main(): Promise<void> {
       say: (text) => console.error(text),
     });
     console.log(values.json ? JSON.stringify(result) : renderDeflate(result));
+  } else if (name === 'crypto') {
+    const { primitivesNamed, renderCrypto, runCrypto } = await import('./crypto/run.ts');
+    const result = await runCrypto({
+      rounds: natural('--rounds', values.rounds ?? '5'),
+      milliseconds: natural('--milliseconds', values.milliseconds) / 5,
+      primitives: primitivesNamed(values.only?.split(',')),
+      say: (text) => console.error(text),
+    });
+    console.log(values.json ? JSON.stringify(result) : renderCrypto(result));
   } else if (name === 'compression') {
     const { renderCompression, runCompression } = await import('./compression.ts');
     const results = await runCompression({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '3') });
@@ -117,7 +127,7 @@ async function main(): Promise<void> {
     throw new UsageError(
       name === undefined
         ? HELP
-        : `there is no bench "${name}": expected core, deflate, compression, sessions, bare, restart, tunnel, waking or wan`,
+        : `there is no bench "${name}": expected core, deflate, crypto, compression, sessions, bare, restart, tunnel, waking or wan`,
     );
   }
 }
