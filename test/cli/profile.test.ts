@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { ClientOptions } from '../../engine/client/options.ts';
 import { parseConnectProfile } from '../../engine/config/profile.ts';
 import { profileSchema } from '../../engine/config/profile-schema.ts';
+import { SSL3, suiteOf } from '../../engine/tls-legacy/suites.ts';
 import { fakeIo, optionsOf, runCommand, temporaryFolder } from './support.ts';
 
 const EVERYTHING = `server: vpn.example:8443
@@ -13,6 +14,7 @@ passwordFile: secrets/alice.pw
 plainPassword: true
 tap: { name: vpn0, address: [10.90.0.2/24, "fd00::2/64"], mtu: 1400, busyPoll: 200, offload: false }
 pin: ${'ab'.repeat(32)}
+tls: { profile: custom, algorithms: [AES256-SHA, RC4-MD5], minimum: SSLv3 }
 bridge: true
 qos: false
 priorityRule: extended
@@ -63,6 +65,7 @@ describe('a profile', () => {
       credential: { kind: 'plain', password: bytes('alicepw') },
       tap: { name: 'vpn0', addresses: ['10.90.0.2/24', 'fd00::2/64'], mtu: 1400, busyPollUs: 200, offload: false },
       ca: undefined,
+      tls: { legacy: { suites: [suiteOf('AES256-SHA'), suiteOf('RC4-MD5')], minimum: SSL3 } },
       bridge: true,
       qos: false,
       priorityRule: 'extended',

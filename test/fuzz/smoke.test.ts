@@ -7,7 +7,8 @@ import { TARGETS } from './targets.ts';
  * A short run with every build. `FUZZ_RUNS=1000000 npx vitest run test/fuzz` is the long one on Node (on Bun there is
  * main.ts too); `FUZZ_SEED` and `FUZZ_TARGET` choose.
  */
-const RUNS = Number(process.env.FUZZ_RUNS ?? 20_000);
+const WANTED = process.env.FUZZ_RUNS;
+const SHORT_RUNS = 20_000;
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 /** A new one each time; the short run tries it as well. */
 const FRESH = process.env.FUZZ_SEED === undefined ? [randomInt(0x7fff_ffff)] : [];
@@ -16,19 +17,20 @@ const NAMES = Object.keys(TARGETS).filter((name) => CHOSEN === undefined || name
 
 describe.each(NAMES)('%s', (name) => {
   const target = TARGETS[name]!();
+  const runs = WANTED === undefined ? Math.ceil(SHORT_RUNS / (target.cost ?? 1)) : Number(WANTED);
 
-  test.each(name.endsWith('-scalar') ? [SEED] : [SEED, ...FRESH])(`${RUNS} runs with the seed %i`, {
-    timeout: 30_000 + RUNS * 2,
+  test.each(name.endsWith('-scalar') ? [SEED] : [SEED, ...FRESH])(`${runs} runs with the seed %i`, {
+    timeout: 30_000 + runs * 2,
   }, (seed) => {
     const result = fuzz(target, {
-      runs: RUNS,
+      runs,
       seed,
       clock: () => performance.now(),
-      progress: (run, perSecond) => console.log(`${name}: ${run} of ${RUNS}, ${perSecond} runs/s, seed ${seed}`),
+      progress: (run, perSecond) => console.log(`${name}: ${run} of ${runs}, ${perSecond} runs/s, seed ${seed}`),
     });
     console.log(`${name}: ${result.runs} runs, ${Math.round((result.runs * 1_000) / result.ms)} runs/s, seed ${seed}`);
     if (result.failure !== undefined) throw new Error(describeFailure(name, result.failure));
-    expect(result.runs).toBe(RUNS);
+    expect(result.runs).toBe(runs);
   });
 
   test('a run can be had alone', () => {

@@ -5,6 +5,8 @@ import type { Rng } from './rng.ts';
 /** One parser that meets the network. */
 export interface Target extends MutateOptions {
   readonly name: string;
+  /** How many times longer than others a run takes: the short run has so many fewer of them. One when absent. */
+  readonly cost?: number;
   /** Makes what was mutated fit together again in one place or another, so that not all of it fails at the gate. */
   readonly repair?: (rng: Rng, bytes: Uint8Array) => Uint8Array<ArrayBuffer>;
   /** Throws when the parser does what it must not. It depends on the input alone. */

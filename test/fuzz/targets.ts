@@ -8,6 +8,8 @@ import { clientLoginTarget, serverLoginTarget } from './target-login.ts';
 import { offloadTarget } from './target-offload.ts';
 import { packTarget } from './target-pack.ts';
 import { streamTarget } from './target-stream.ts';
+import { tlsClientTarget, tlsServerTarget } from './target-tls.ts';
+import { tlsRecordsTarget } from './target-tls-records.ts';
 
 /** Every parser that meets the network. Each is made when it is wanted: a core has memory of its own. */
 export const TARGETS: Readonly<Record<string, () => Target>> = {
@@ -27,4 +29,7 @@ export const TARGETS: Readonly<Record<string, () => Target>> = {
   http: httpTarget,
   'server-login': serverLoginTarget,
   'client-login': clientLoginTarget,
+  'tls-server': tlsServerTarget,
+  'tls-client': tlsClientTarget,
+  'tls-records': tlsRecordsTarget,
 };

@@ -10,7 +10,7 @@ function problems(text: string): string[] {
 test('an empty mapping leaves everything open', () => {
   const result = parseConnectProfile('{}');
   expect(result).toMatchObject({ ok: true });
-  expect(result.ok && result.profile).toEqual({ tap: {}, reconnect: {}, log: {} });
+  expect(result.ok && result.profile).toEqual({ tls: {}, tap: {}, reconnect: {}, log: {} });
 });
 
 test('words for what has no end', () => {

@@ -30,7 +30,7 @@ describe('a valid configuration', () => {
     if (!result.ok) throw new Error(JSON.stringify(result.problems));
     expect(result.config).toEqual({
       listen: [{ host: '0.0.0.0', port: 5555 }],
-      tls: { certificate: 'server.crt', key: 'server.key' },
+      tls: { certificate: 'server.crt', key: 'server.key', choice: { modern: { minimum: 'TLSv1.2' } } },
       hubs: [
         {
           name: 'lab',
@@ -48,7 +48,7 @@ describe('a valid configuration', () => {
     });
     const options = serverOptions(result.config, { certificate: 'C', key: 'K' });
     expect(options).toMatchObject({ certificate: 'C', key: 'K', timeoutMs: 20_000, maxConnections: 32 });
-    expect(options).not.toHaveProperty('tls');
+    expect(options.tls).toEqual({ modern: { minimum: 'TLSv1.2' } });
   });
 
   test('every key', () => {

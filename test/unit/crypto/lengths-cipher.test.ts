@@ -34,13 +34,13 @@ describe.each(BUILDS)('%s', (build) => {
         expect(isFramed(bytes)).toBe(true);
         const at = crypto.scratch + 512 + offset;
         crypto.bytes.set(key.subarray(0, 16), crypto.scratch);
-        crypto.wasm.rc4Key(slot, crypto.scratch, 16);
+        crypto.wasm.rc4Key(slot.number, crypto.scratch, 16);
         crypto.bytes.set(part, at);
-        crypto.wasm.rc4(slot, at, length);
+        crypto.wasm.rc4(slot.number, at, length);
         mustEqual(crypto.bytes.subarray(at, at + length), expected, what);
       }
     }
-    crypto.giveSlot(slot);
+    slot.give();
   });
 
   test('RC4: cut at every place, and pieces of every size', () => {
@@ -111,11 +111,11 @@ describe.each(BUILDS)('%s', (build) => {
       bytes.set(keys, keyAt);
       bytes.set(iv, ivAt);
       bytes.set(input.subarray(0, 3 * block), at);
-      wasm.cbcKey(slot, name.startsWith('aes') ? 1 : 2, keyAt, keys.length, ivAt, way === 'decrypt' ? 1 : 0);
-      wasm.cbc(slot, at, 3 * block);
+      wasm.cbcKey(slot.number, name.startsWith('aes') ? 1 : 2, keyAt, keys.length, ivAt, way === 'decrypt' ? 1 : 0);
+      wasm.cbc(slot.number, at, 3 * block);
       mustEqual(bytes.subarray(at, at + 3 * block), expected, () => `at ${offset}`);
     }
-    crypto.giveSlot(slot);
+    slot.give();
   });
 
   test.each(BLOCK_CIPHERS)('%s: a part of a block is refused, at every length up to three blocks', (name) => {

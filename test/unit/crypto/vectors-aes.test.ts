@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Cbc } from '../../../engine/crypto/ciphers.ts';
 import { BUILDS } from '../core/rig.ts';
 import { hex, hexOf } from './bytes.ts';
+import * as reference from './references.ts';
 import { rig } from './rig.ts';
 
 const ZEROS = '00'.repeat(16);
@@ -70,4 +71,13 @@ describe.each(BUILDS)('%s: AES', (build) => {
     expect(hexOf(decrypt.apply(hex(sealed)))).toBe(plain);
     decrypt.release();
   });
+});
+
+// They were typed in: others have to know them, too.
+test.each(VECTORS)('node:crypto and node-forge: %s', (_source, key, iv, plain, sealed) => {
+  const name = key.length === 32 ? 'aes-128' : 'aes-256';
+  for (const cbc of [reference.cbc, reference.forgeCbc]) {
+    expect(hexOf(cbc(name, 'encrypt', hex(key), hex(iv), hex(plain)))).toBe(sealed);
+    expect(hexOf(cbc(name, 'decrypt', hex(key), hex(iv), hex(sealed)))).toBe(plain);
+  }
 });

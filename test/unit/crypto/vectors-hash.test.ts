@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { HashName } from '../../../engine/crypto/module.ts';
 import { BUILDS } from '../core/rig.ts';
 import { ascii, hexOf } from './bytes.ts';
+import * as reference from './references.ts';
 import { rig } from './rig.ts';
 
 const MILLION = 'a'.repeat(1_000_000);
@@ -37,4 +38,9 @@ describe.each(BUILDS)('%s: digests of the standards', (build) => {
     expect(hexOf(crypto.digest(hash, bytes))).toBe(digest);
     expect(hexOf(crypto.hash(hash).update(bytes).digest())).toBe(digest);
   });
+});
+
+// They were typed in: somebody else has to know them, too.
+test.each(VECTORS)('node:crypto: %s: %s', (_source, hash, input, digest) => {
+  expect(hexOf(reference.digest(hash, ascii(input)))).toBe(digest);
 });

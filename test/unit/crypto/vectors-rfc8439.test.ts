@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ChaCha20Poly1305, chacha20, poly1305 } from '../../../engine/crypto/ciphers.ts';
 import { BUILDS } from '../core/rig.ts';
 import { ascii, counting, hex, hexOf } from './bytes.ts';
+import * as reference from './references.ts';
 import { DRAFTS, JABBERWOCKY, SUBMISSION, SUNSCREEN } from './rfc8439-texts.ts';
 import { rig } from './rig.ts';
 
@@ -252,5 +253,25 @@ describe.each(BUILDS)('%s: RFC 8439', (build) => {
       hexOf(ascii(text)),
     ]);
     aead.release();
+  });
+});
+
+// They were typed in: others have to know them, too.
+describe('the references', () => {
+  test.each(STREAMS)('%s: the stream of key %s', (_source, key, nonce, counter, stream) => {
+    const zeros = new Uint8Array(stream.length / 2);
+    expect(hexOf(reference.chacha20(hex(key), hex(nonce), counter, zeros))).toBe(stream);
+  });
+
+  test.each(TEXTS)('%s: ChaCha20 with key %s', (_source, key, nonce, counter, text, sealed) => {
+    expect(hexOf(reference.chacha20(hex(key), hex(nonce), counter, ascii(text)))).toBe(sealed);
+  });
+
+  test.each(TAGS)('%s: Poly1305', (_source, r, s, message, tag) => {
+    expect(hexOf(reference.poly1305(hex(r + s), hex(message)))).toBe(tag);
+  });
+
+  test.each(MESSAGES)('%s: ChaCha20-Poly1305 with key %s', (_source, key, nonce, additional, text, sealed) => {
+    expect(hexOf(reference.seal(hex(key), hex(nonce), hex(additional), ascii(text)))).toBe(sealed);
   });
 });
