@@ -28,6 +28,22 @@ const D_13: u32 = 288;
 const D_9: u32 = 320;
 
 const INFINITY: u32 = 0x80;
+/**
+ * FIPS 197 §5.1.2, and with every column turned by one, two, three rows; then the inverse likewise. They are looked up by
+ * like everything else: as constants of `shuffle` they would be put together anew each time.
+ */
+// biome-ignore format: a table
+const ROWS: u32 = <u32>memory.data<u8>([
+  0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11,
+  5, 10, 15, 0, 9, 14, 3, 4, 13, 2, 7, 8, 1, 6, 11, 12,
+  10, 15, 0, 5, 14, 3, 4, 9, 2, 7, 8, 13, 6, 11, 12, 1,
+  15, 0, 5, 10, 3, 4, 9, 14, 7, 8, 13, 2, 11, 12, 1, 6,
+  0, 13, 10, 7, 4, 1, 14, 11, 8, 5, 2, 15, 12, 9, 6, 3,
+  13, 10, 7, 0, 1, 14, 11, 4, 5, 2, 15, 8, 9, 6, 3, 12,
+  10, 7, 0, 13, 14, 11, 4, 1, 2, 15, 8, 5, 6, 3, 12, 9,
+  7, 0, 13, 10, 11, 4, 1, 14, 15, 8, 5, 2, 3, 12, 9, 6,
+], 16);
+const INVERSE_ROWS: u32 = 64;
 /** Only for `initTables`: a byte of AES in our form, and back. */
 const toOurs: u32 = <u32>memory.data(256);
 const fromOurs: u32 = <u32>memory.data(256);
@@ -58,18 +74,10 @@ export function initTables(): void {
 
 /** SubBytes of four bytes. */
 export function subWord(word: u32): u32 {
-  const s = into(E_IN, i32x4.splat(word));
-  const nibble = i8x16.splat(15);
-  const k = v128.and(s, nibble);
-  const i = v128.and(v128.shr<u32>(s, 4), nibble);
-  const j = v128.xor(i, k);
-  const ak = v128.swizzle(v128.load(TABLES, A_OVER), k);
+  const bytes = into(E_IN, i32x4.splat(word));
   const inverse = v128.load(TABLES, INVERSE);
-  const iak = v128.xor(v128.swizzle(inverse, i), ak);
-  const jak = v128.xor(v128.swizzle(inverse, j), ak);
-  const io = v128.xor(v128.swizzle(inverse, iak), j);
-  const jo = v128.xor(v128.swizzle(inverse, jak), i);
-  return i32x4.extract_lane(look(E_OUT, io, jo), 0) ^ 0x6363_6363;
+  const aOver = v128.load(TABLES, A_OVER);
+  return i32x4.extract_lane(look(E_OUT, inverseOf(bytes, inverse, aOver), otherOf(bytes, inverse, aOver)), 0) ^ 0x6363_6363;
 }
 
 /** To round keys in our form: 0x63 of SubBytes, which MixColumns leaves as it is, is added there. */
@@ -92,41 +100,44 @@ export function prepareDecryption(keys: u32, rounds: u32): void {
   }
 }
 
+/** A block waits for the one before; it is handed on in our form, and what is done to it in AES's form is done beside it. */
 export function cbcEncrypt(keys: u32, rounds: u32, iv: u32, at: u32, length: u32): void {
-  const nibble = i8x16.splat(15);
   const inverse = v128.load(TABLES, INVERSE);
   const aOver = v128.load(TABLES, A_OVER);
   const one = v128.load(TABLES, E_1);
   const one2 = v128.load(TABLES, E_1 + 16);
   const two = v128.load(TABLES, E_2);
   const two2 = v128.load(TABLES, E_2 + 16);
+  const rows = v128.load(ROWS);
+  const rows1 = v128.load(ROWS, 16);
+  const rows2 = v128.load(ROWS, 32);
+  const rows3 = v128.load(ROWS, 48);
   const last = keys + rounds * 16;
-  let s = v128.load(iv);
+  const lastKey = v128.load(last);
+  // The last key of a block and the first one of the next.
+  const between = into(E_IN, v128.xor(v128.load(keys), lastKey));
+  let s = into(E_IN, v128.xor(v128.load(iv), lastKey));
   for (const end = at + length; at < end; at += 16) {
-    s = into(E_IN, v128.xor(v128.xor(s, v128.load(at)), v128.load(keys)));
+    s = v128.xor(s, v128.xor(into(E_IN, v128.load(at)), between));
     let key = keys + 16;
     for (;;) {
-      const k = v128.and(s, nibble);
-      const i = v128.and(v128.shr<u32>(s, 4), nibble);
-      const j = v128.xor(i, k);
-      const ak = v128.swizzle(aOver, k);
-      const io = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, i), ak)), j);
-      const jo = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, j), ak)), i);
+      const io = inverseOf(s, inverse, aOver);
+      const jo = otherOf(s, inverse, aOver);
+      const s1 = v128.xor(v128.swizzle(one, io), v128.swizzle(one2, jo));
       if (key == last) {
-        s = v128.xor(shiftRows(look(E_OUT, io, jo)), v128.load(key));
+        v128.store(at, v128.xor(v128.swizzle(look(E_OUT, io, jo), rows), lastKey));
+        s = v128.swizzle(s1, rows);
         break;
       }
-      const s1 = v128.xor(v128.swizzle(one, io), v128.swizzle(one2, jo));
       const s2 = v128.xor(v128.swizzle(two, io), v128.swizzle(two2, jo));
       s = v128.xor(
-        v128.xor(shiftRows(s2), shiftRows1(v128.xor(s1, s2))),
-        v128.xor(v128.xor(shiftRows2(s1), shiftRows3(s1)), v128.load(key)),
+        v128.xor(v128.xor(v128.swizzle(s2, rows), v128.load(key)), v128.swizzle(s1, rows2)),
+        v128.xor(v128.swizzle(v128.xor(s1, s2), rows1), v128.swizzle(s1, rows3)),
       );
       key += 16;
     }
-    v128.store(at, s);
   }
-  v128.store(iv, s);
+  if (length > 0) v128.store(iv, v128.load(at - 16));
 }
 
 /**
@@ -134,133 +145,155 @@ export function cbcEncrypt(keys: u32, rounds: u32, iv: u32, at: u32, length: u32
  * work while the other waits.
  */
 export function cbcEncryptTwo(keys: u32, rounds: u32, iv: u32, at: u32, iv2: u32, at2: u32, length: u32): void {
-  const nibble = i8x16.splat(15);
-  const inverse = v128.load(TABLES, INVERSE);
-  const aOver = v128.load(TABLES, A_OVER);
-  const last = keys + rounds * 16;
   const apart = at2 - at;
-  let s = v128.load(iv);
-  let t = v128.load(iv2);
+  const last = keys + rounds * 16;
+  const lastKey = v128.load(last);
+  const between = into(E_IN, v128.xor(v128.load(keys), lastKey));
+  let s = into(E_IN, v128.xor(v128.load(iv), lastKey));
+  let t = into(E_IN, v128.xor(v128.load(iv2), lastKey));
   for (const end = at + length; at < end; at += 16) {
-    const first = v128.load(keys);
-    s = into(E_IN, v128.xor(v128.xor(s, v128.load(at)), first));
-    t = into(E_IN, v128.xor(v128.xor(t, v128.load(at + apart)), first));
-    for (let key = keys + 16; ; key += 16) {
-      const sk = v128.and(s, nibble);
-      const tk = v128.and(t, nibble);
-      const si = v128.and(v128.shr<u32>(s, 4), nibble);
-      const ti = v128.and(v128.shr<u32>(t, 4), nibble);
-      const sj = v128.xor(si, sk);
-      const tj = v128.xor(ti, tk);
-      const sa = v128.swizzle(aOver, sk);
-      const ta = v128.swizzle(aOver, tk);
-      const so = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, si), sa)), sj);
-      const to = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, ti), ta)), tj);
-      const sp = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, sj), sa)), si);
-      const tp = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, tj), ta)), ti);
-      if (key == last) {
-        s = v128.xor(shiftRows(look(E_OUT, so, sp)), v128.load(key));
-        t = v128.xor(shiftRows(look(E_OUT, to, tp)), v128.load(key));
-        break;
-      }
+    s = v128.xor(s, v128.xor(into(E_IN, v128.load(at)), between));
+    t = v128.xor(t, v128.xor(into(E_IN, v128.load(at + apart)), between));
+    let key = keys + 16;
+    for (;;) {
+      const inverse = v128.load(TABLES, INVERSE);
+      const aOver = v128.load(TABLES, A_OVER);
+      const so = inverseOf(s, inverse, aOver);
+      const to = inverseOf(t, inverse, aOver);
+      const sp = otherOf(s, inverse, aOver);
+      const tp = otherOf(t, inverse, aOver);
       const s1 = look(E_1, so, sp);
       const t1 = look(E_1, to, tp);
+      if (key == last) {
+        const rows = v128.load(ROWS);
+        v128.store(at, v128.xor(v128.swizzle(look(E_OUT, so, sp), rows), lastKey));
+        v128.store(at + apart, v128.xor(v128.swizzle(look(E_OUT, to, tp), rows), lastKey));
+        s = v128.swizzle(s1, rows);
+        t = v128.swizzle(t1, rows);
+        break;
+      }
       const s2 = look(E_2, so, sp);
       const t2 = look(E_2, to, tp);
+      const round = v128.load(key);
+      const rows = v128.load(ROWS);
+      const rows1 = v128.load(ROWS, 16);
+      const rows2 = v128.load(ROWS, 32);
+      const rows3 = v128.load(ROWS, 48);
       s = v128.xor(
-        v128.xor(shiftRows(s2), shiftRows1(v128.xor(s1, s2))),
-        v128.xor(v128.xor(shiftRows2(s1), shiftRows3(s1)), v128.load(key)),
+        v128.xor(v128.xor(v128.swizzle(s2, rows), round), v128.swizzle(s1, rows2)),
+        v128.xor(v128.swizzle(v128.xor(s1, s2), rows1), v128.swizzle(s1, rows3)),
       );
       t = v128.xor(
-        v128.xor(shiftRows(t2), shiftRows1(v128.xor(t1, t2))),
-        v128.xor(v128.xor(shiftRows2(t1), shiftRows3(t1)), v128.load(key)),
+        v128.xor(v128.xor(v128.swizzle(t2, rows), round), v128.swizzle(t1, rows2)),
+        v128.xor(v128.swizzle(v128.xor(t1, t2), rows1), v128.swizzle(t1, rows3)),
       );
+      key += 16;
     }
-    v128.store(at, s);
-    v128.store(at + apart, t);
   }
-  v128.store(iv, s);
-  v128.store(iv2, t);
+  if (length == 0) return;
+  v128.store(iv, v128.load(at - 16));
+  v128.store(iv2, v128.load(at - 16 + apart));
 }
 
+/** Blocks do not wait for each other here: four at a time, table by table, because registers are few. */
 export function cbcDecrypt(keys: u32, rounds: u32, iv: u32, at: u32, length: u32): void {
-  let previous = v128.load(iv);
-  const nibble = i8x16.splat(15);
-  const inverse = v128.load(TABLES, INVERSE);
-  const aOver = v128.load(TABLES, A_OVER);
   const last = keys + rounds * 16;
-  // Two blocks at a time: none waits for another.
-  for (const end = at + (length & ~31); at < end; at += 32) {
-    const block = v128.load(at);
-    const block2 = v128.load(at, 16);
-    const first = v128.load(keys);
-    let s = into(D_IN, v128.xor(block, first));
-    let t = into(D_IN, v128.xor(block2, first));
-    for (let key = keys + 16; ; key += 16) {
-      const sk = v128.and(s, nibble);
-      const tk = v128.and(t, nibble);
-      const si = v128.and(v128.shr<u32>(s, 4), nibble);
-      const ti = v128.and(v128.shr<u32>(t, 4), nibble);
-      const sj = v128.xor(si, sk);
-      const tj = v128.xor(ti, tk);
-      const sa = v128.swizzle(aOver, sk);
-      const ta = v128.swizzle(aOver, tk);
-      const so = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, si), sa)), sj);
-      const to = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, ti), ta)), tj);
-      const sp = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, sj), sa)), si);
-      const tp = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, tj), ta)), ti);
+  const end = at + length;
+  let previous = v128.load(iv);
+  for (; at + 64 <= end; at += 64) {
+    const firstKey = v128.load(keys);
+    const first = v128.load(at);
+    const second = v128.load(at, 16);
+    const third = v128.load(at, 32);
+    const fourth = v128.load(at, 48);
+    let a = into(D_IN, v128.xor(first, firstKey));
+    let b = into(D_IN, v128.xor(second, firstKey));
+    let c = into(D_IN, v128.xor(third, firstKey));
+    let d = into(D_IN, v128.xor(fourth, firstKey));
+    let key = keys + 16;
+    for (;;) {
+      const inverse = v128.load(TABLES, INVERSE);
+      const aOver = v128.load(TABLES, A_OVER);
+      const a1 = inverseOf(a, inverse, aOver);
+      const a2 = otherOf(a, inverse, aOver);
+      const b1 = inverseOf(b, inverse, aOver);
+      const b2 = otherOf(b, inverse, aOver);
+      const c1 = inverseOf(c, inverse, aOver);
+      const c2 = otherOf(c, inverse, aOver);
+      const d1 = inverseOf(d, inverse, aOver);
+      const d2 = otherOf(d, inverse, aOver);
+      const round = v128.load(key);
       if (key == last) {
-        s = v128.xor(inverseShiftRows(look(D_OUT, so, sp)), v128.load(key));
-        t = v128.xor(inverseShiftRows(look(D_OUT, to, tp)), v128.load(key));
+        v128.store(at, v128.xor(turn(D_OUT, a1, a2, 0), v128.xor(round, previous)));
+        v128.store(at, v128.xor(turn(D_OUT, b1, b2, 0), v128.xor(round, first)), 16);
+        v128.store(at, v128.xor(turn(D_OUT, c1, c2, 0), v128.xor(round, second)), 32);
+        v128.store(at, v128.xor(turn(D_OUT, d1, d2, 0), v128.xor(round, third)), 48);
+        break;
+      }
+      a = v128.xor(round, turn(D_14, a1, a2, 0));
+      b = v128.xor(round, turn(D_14, b1, b2, 0));
+      c = v128.xor(round, turn(D_14, c1, c2, 0));
+      d = v128.xor(round, turn(D_14, d1, d2, 0));
+      a = v128.xor(a, turn(D_11, a1, a2, 16));
+      b = v128.xor(b, turn(D_11, b1, b2, 16));
+      c = v128.xor(c, turn(D_11, c1, c2, 16));
+      d = v128.xor(d, turn(D_11, d1, d2, 16));
+      a = v128.xor(a, turn(D_13, a1, a2, 32));
+      b = v128.xor(b, turn(D_13, b1, b2, 32));
+      c = v128.xor(c, turn(D_13, c1, c2, 32));
+      d = v128.xor(d, turn(D_13, d1, d2, 32));
+      a = v128.xor(a, turn(D_9, a1, a2, 48));
+      b = v128.xor(b, turn(D_9, b1, b2, 48));
+      c = v128.xor(c, turn(D_9, c1, c2, 48));
+      d = v128.xor(d, turn(D_9, d1, d2, 48));
+      key += 16;
+    }
+    previous = fourth;
+  }
+  for (; at < end; at += 16) {
+    const block = v128.load(at);
+    let s = into(D_IN, v128.xor(block, v128.load(keys)));
+    let key = keys + 16;
+    for (;;) {
+      const inverse = v128.load(TABLES, INVERSE);
+      const aOver = v128.load(TABLES, A_OVER);
+      const io = inverseOf(s, inverse, aOver);
+      const jo = otherOf(s, inverse, aOver);
+      const round = v128.load(key);
+      if (key == last) {
+        v128.store(at, v128.xor(turn(D_OUT, io, jo, 0), v128.xor(round, previous)));
         break;
       }
       s = v128.xor(
-        v128.xor(inverseShiftRows(look(D_14, so, sp)), inverseShiftRows1(look(D_11, so, sp))),
-        v128.xor(v128.xor(inverseShiftRows2(look(D_13, so, sp)), inverseShiftRows3(look(D_9, so, sp))), v128.load(key)),
+        v128.xor(turn(D_14, io, jo, 0), turn(D_11, io, jo, 16)),
+        v128.xor(v128.xor(turn(D_13, io, jo, 32), turn(D_9, io, jo, 48)), round),
       );
-      t = v128.xor(
-        v128.xor(inverseShiftRows(look(D_14, to, tp)), inverseShiftRows1(look(D_11, to, tp))),
-        v128.xor(v128.xor(inverseShiftRows2(look(D_13, to, tp)), inverseShiftRows3(look(D_9, to, tp))), v128.load(key)),
-      );
+      key += 16;
     }
-    v128.store(at, v128.xor(s, previous));
-    v128.store(at, v128.xor(t, block), 16);
-    previous = block2;
-  }
-  for (const end = at + (length & 31); at < end; at += 16) {
-    const block = v128.load(at);
-    v128.store(at, v128.xor(decrypt(keys, rounds, block), previous));
     previous = block;
   }
   v128.store(iv, previous);
 }
 
+/** A look, and the rows turned. */
 @inline
-function decrypt(keys: u32, rounds: u32, block: v128): v128 {
-  const nibble = i8x16.splat(15);
-  const inverse = v128.load(TABLES, INVERSE);
-  const aOver = v128.load(TABLES, A_OVER);
-  const last = keys + rounds * 16;
-  let s = into(D_IN, v128.xor(block, v128.load(keys)));
-  let key = keys + 16;
-  for (;;) {
-    const k = v128.and(s, nibble);
-    const i = v128.and(v128.shr<u32>(s, 4), nibble);
-    const j = v128.xor(i, k);
-    const ak = v128.swizzle(aOver, k);
-    const io = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, i), ak)), j);
-    const jo = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, j), ak)), i);
-    if (key == last) {
-      s = v128.xor(inverseShiftRows(look(D_OUT, io, jo)), v128.load(key));
-      break;
-    }
-    s = v128.xor(
-      v128.xor(inverseShiftRows(look(D_14, io, jo)), inverseShiftRows1(look(D_11, io, jo))),
-      v128.xor(v128.xor(inverseShiftRows2(look(D_13, io, jo)), inverseShiftRows3(look(D_9, io, jo))), v128.load(key)),
-    );
-    key += 16;
-  }
-  return s;
+function turn(table: u32, io: v128, jo: v128, rows: u32): v128 {
+  return v128.swizzle(look(table, io, jo), v128.load(ROWS + INVERSE_ROWS + rows));
+}
+
+/** The two nibbles that the inverse of a byte is looked up by: io and jo. */
+@inline
+function inverseOf(s: v128, inverse: v128, aOver: v128): v128 {
+  const k = v128.and(s, i8x16.splat(15));
+  const i = v128.and(v128.shr<u32>(s, 4), i8x16.splat(15));
+  return v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, i), v128.swizzle(aOver, k))), v128.xor(i, k));
+}
+
+@inline
+function otherOf(s: v128, inverse: v128, aOver: v128): v128 {
+  const k = v128.and(s, i8x16.splat(15));
+  const i = v128.and(v128.shr<u32>(s, 4), i8x16.splat(15));
+  return v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, v128.xor(i, k)), v128.swizzle(aOver, k))), i);
 }
 
 /** A byte in another form: a look for each of its nibbles. */
@@ -273,47 +306,6 @@ function into(table: u32, bytes: v128): v128 {
 @inline
 function look(table: u32, one: v128, other: v128): v128 {
   return v128.xor(v128.swizzle(v128.load(TABLES + table), one), v128.swizzle(v128.load(TABLES + table, 16), other));
-}
-
-/** FIPS 197 §5.1.2; with a number, and then every column turned by so many rows. */
-@inline
-function shiftRows(s: v128): v128 {
-  return v128.shuffle<u8>(s, s, 0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11);
-}
-
-@inline
-function shiftRows1(s: v128): v128 {
-  return v128.shuffle<u8>(s, s, 5, 10, 15, 0, 9, 14, 3, 4, 13, 2, 7, 8, 1, 6, 11, 12);
-}
-
-@inline
-function shiftRows2(s: v128): v128 {
-  return v128.shuffle<u8>(s, s, 10, 15, 0, 5, 14, 3, 4, 9, 2, 7, 8, 13, 6, 11, 12, 1);
-}
-
-@inline
-function shiftRows3(s: v128): v128 {
-  return v128.shuffle<u8>(s, s, 15, 0, 5, 10, 3, 4, 9, 14, 7, 8, 13, 2, 11, 12, 1, 6);
-}
-
-@inline
-function inverseShiftRows(s: v128): v128 {
-  return v128.shuffle<u8>(s, s, 0, 13, 10, 7, 4, 1, 14, 11, 8, 5, 2, 15, 12, 9, 6, 3);
-}
-
-@inline
-function inverseShiftRows1(s: v128): v128 {
-  return v128.shuffle<u8>(s, s, 13, 10, 7, 0, 1, 14, 11, 4, 5, 2, 15, 8, 9, 6, 3, 12);
-}
-
-@inline
-function inverseShiftRows2(s: v128): v128 {
-  return v128.shuffle<u8>(s, s, 10, 7, 0, 13, 14, 11, 4, 1, 2, 15, 8, 5, 6, 3, 12, 9);
-}
-
-@inline
-function inverseShiftRows3(s: v128): v128 {
-  return v128.shuffle<u8>(s, s, 7, 0, 13, 10, 11, 4, 1, 14, 15, 8, 5, 2, 3, 12, 9, 6);
 }
 
 // From here on: working the constants out.

@@ -110,9 +110,43 @@ export function desCbcEncrypt(schedule: u32, stages: u32, iv: u32, at: u32, leng
   store<u64>(iv, previous);
 }
 
+/** Blocks do not wait for each other here: two at a time. */
 export function desCbcDecrypt(schedule: u32, stages: u32, iv: u32, at: u32, length: u32): void {
   let previous = load<u64>(iv);
-  for (const end = at + length; at < end; at += DES_BLOCK) {
+  const end = at + length;
+  for (; at + 16 <= end; at += 16) {
+    const first = load<u64>(at);
+    const second = load<u64>(at, 8);
+    const start = initial(first);
+    let l = <u32>start;
+    let r = <u32>(start >> 32);
+    const start2 = initial(second);
+    let l2 = <u32>start2;
+    let r2 = <u32>(start2 >> 32);
+    const last = schedule + stages * DES_KEY_BYTES;
+    for (let keys = schedule; keys < last; keys += DES_KEY_BYTES) {
+      for (let key: u32 = 0; key < DES_KEY_BYTES; key += 16) {
+        let odd = load<u32>(keys + key);
+        let even = load<u32>(keys + key, 4);
+        l ^= f(r, odd, even);
+        l2 ^= f(r2, odd, even);
+        odd = load<u32>(keys + key, 8);
+        even = load<u32>(keys + key, 12);
+        r ^= f(l, odd, even);
+        r2 ^= f(l2, odd, even);
+      }
+      let kept = l;
+      l = r;
+      r = kept;
+      kept = l2;
+      l2 = r2;
+      r2 = kept;
+    }
+    store<u64>(at, final(l, r) ^ previous);
+    store<u64>(at, final(l2, r2) ^ first, 8);
+    previous = second;
+  }
+  for (; at < end; at += DES_BLOCK) {
     const block = load<u64>(at);
     store<u64>(at, crypt(schedule, stages, block) ^ previous);
     previous = block;
@@ -122,9 +156,27 @@ export function desCbcDecrypt(schedule: u32, stages: u32, iv: u32, at: u32, leng
 
 /** One block. Between two stages the permutations IP and its inverse cancel out. */
 function crypt(schedule: u32, stages: u32, block: u64): u64 {
+  const start = initial(block);
+  let l = <u32>start;
+  let r = <u32>(start >> 32);
+  for (const end = schedule + stages * DES_KEY_BYTES; schedule < end; schedule += DES_KEY_BYTES) {
+    for (let key: u32 = 0; key < DES_KEY_BYTES; key += 16) {
+      l ^= f(r, load<u32>(schedule + key), load<u32>(schedule + key, 4));
+      r ^= f(l, load<u32>(schedule + key, 8), load<u32>(schedule + key, 12));
+    }
+    const kept = l;
+    l = r;
+    r = kept;
+  }
+  return final(l, r);
+}
+
+/** IP of a block: the left half, and above it the right one, both turned left by one bit. */
+@inline
+function initial(block: u64): u64 {
   let l = bswap<u32>(<u32>block);
   let r = bswap<u32>(<u32>(block >> 32));
-  // IP: five exchanges of bits between the halves, each in both at once.
+  // Five exchanges of bits between the halves, each in both at once.
   let t = ((l >> 4) ^ r) & 0x0f0f_0f0f;
   r ^= t;
   l ^= t << 4;
@@ -140,20 +192,15 @@ function crypt(schedule: u32, stages: u32, block: u64): u64 {
   t = ((l >> 1) ^ r) & 0x5555_5555;
   r ^= t;
   l ^= t << 1;
-  l = rotl<u32>(l, 1);
-  r = rotl<u32>(r, 1);
-  for (const end = schedule + stages * DES_KEY_BYTES; schedule < end; schedule += DES_KEY_BYTES) {
-    for (let key: u32 = 0; key < DES_KEY_BYTES; key += 16) {
-      l ^= f(r, load<u32>(schedule + key), load<u32>(schedule + key, 4));
-      r ^= f(l, load<u32>(schedule + key, 8), load<u32>(schedule + key, 12));
-    }
-    t = l;
-    l = r;
-    r = t;
-  }
+  return <u64>rotl<u32>(l, 1) | (<u64>rotl<u32>(r, 1) << 32);
+}
+
+/** The same the other way round: the block of two halves. */
+@inline
+function final(l: u32, r: u32): u64 {
   l = rotr<u32>(l, 1);
   r = rotr<u32>(r, 1);
-  t = ((l >> 1) ^ r) & 0x5555_5555;
+  let t = ((l >> 1) ^ r) & 0x5555_5555;
   r ^= t;
   l ^= t << 1;
   t = ((r >> 8) ^ l) & 0x00ff_00ff;
@@ -171,15 +218,18 @@ function crypt(schedule: u32, stages: u32, block: u64): u64 {
   return <u64>bswap<u32>(l) | (<u64>bswap<u32>(r) << 32);
 }
 
-/** The halves are turned left by one bit, so that expansion E is two looks at the same word. */
+/**
+ * The halves are turned left by one bit, so that expansion E is two looks at the same word. What was looked up is added in
+ * pairs, and where the table is stands in the load itself: a round waits for the one before.
+ */
 @inline
 function f(half: u32, odd: u32, even: u32): u32 {
   const a = rotr<u32>(half, 4) ^ odd;
   const b = half ^ even;
   return (
-    load<u32>(SP + ((a >> 22) & 0xfc)) ^ load<u32>(SP + ((a >> 14) & 0xfc), 512) ^
-    load<u32>(SP + ((a >> 6) & 0xfc), 1024) ^ load<u32>(SP + ((a << 2) & 0xfc), 1536) ^
-    load<u32>(SP + ((b >> 22) & 0xfc), 256) ^ load<u32>(SP + ((b >> 14) & 0xfc), 768) ^
-    load<u32>(SP + ((b >> 6) & 0xfc), 1280) ^ load<u32>(SP + ((b << 2) & 0xfc), 1792)
+    ((load<u32>((b >> 22) & 0xfc, SP + 256) ^ load<u32>((b >> 14) & 0xfc, SP + 768)) ^
+      (load<u32>((b >> 6) & 0xfc, SP + 1280) ^ load<u32>((b << 2) & 0xfc, SP + 1792))) ^
+    ((load<u32>((a >> 22) & 0xfc, SP) ^ load<u32>((a >> 14) & 0xfc, SP + 512)) ^
+      (load<u32>((a >> 6) & 0xfc, SP + 1024) ^ load<u32>((a << 2) & 0xfc, SP + 1536)))
   );
 }
