@@ -233,8 +233,9 @@ export class Hash {
 
   /** Both go on from here. */
   copy(): Hash {
+    const from = this.#slot.number;
     const slot = this.#crypto.takeSlot();
-    this.#crypto.wasm.hashCopy(this.#slot.number, slot.number);
+    this.#crypto.wasm.hashCopy(from, slot.number);
     return new Hash(this.#crypto, this.#name, slot);
   }
 

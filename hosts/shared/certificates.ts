@@ -40,29 +40,38 @@ export function distrustOf(host: string, chain: readonly Uint8Array[], ca: strin
   }
 }
 
+/** Extended key usages (RFC 5280 §4.2.1.12): servers, and all. */
+const SERVER_USAGES = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0'];
+
 /** OpenSSL's word for what is wrong with a chain, or undefined. */
 function judge(chain: readonly X509Certificate[], roots: readonly X509Certificate[]): string | undefined {
-  const now = Date.now();
   let current = chain[0]!;
   const rest = chain.slice(1);
+  const usages = current.keyUsage as readonly string[] | undefined;
+  if (usages !== undefined && !usages.some((usage) => SERVER_USAGES.includes(usage))) return 'INVALID_PURPOSE';
   for (let depth = 0; depth < CHAIN_MAX; depth++) {
-    if (Date.parse(current.validFrom) > now) return 'CERT_NOT_YET_VALID';
-    if (Date.parse(current.validTo) < now) return 'CERT_HAS_EXPIRED';
-    if (roots.some((root) => root.raw.equals(current.raw))) return undefined;
-    const root = roots.find((each) => signs(each, current));
-    if (root !== undefined) {
-      if (Date.parse(root.validTo) < now) return 'CERT_HAS_EXPIRED';
-      return undefined;
-    }
-    if (signs(current, current)) return depth === 0 ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : 'SELF_SIGNED_CERT_IN_CHAIN';
+    const time = judgeTime(current);
+    if (time !== undefined) return time;
+    const selfSigned = signs(current, current);
+    // One that others have issued is not trusted without them, whoever names it among the CAs.
+    if (selfSigned && roots.some((root) => root.raw.equals(current.raw))) return undefined;
+    const named = roots.filter((root) => current.checkIssued(root));
+    const root = named.find((each) => current.verify(each.publicKey));
+    if (root !== undefined && !selfSigned) return root.ca ? judgeTime(root) : 'INVALID_CA';
+    if (selfSigned) return depth === 0 ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : 'SELF_SIGNED_CERT_IN_CHAIN';
     const issuer = rest.findIndex((each) => current.checkIssued(each));
-    if (issuer === -1) return 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY';
+    if (issuer === -1) return named.length > 0 ? 'CERT_SIGNATURE_FAILURE' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY';
     const [next] = rest.splice(issuer, 1);
     if (!next!.ca) return 'INVALID_CA';
     if (!current.verify(next!.publicKey)) return 'CERT_SIGNATURE_FAILURE';
     current = next!;
   }
   return 'UNABLE_TO_GET_ISSUER_CERT';
+}
+
+function judgeTime({ validFrom, validTo }: X509Certificate): string | undefined {
+  if (Date.parse(validFrom) > Date.now()) return 'CERT_NOT_YET_VALID';
+  return Date.parse(validTo) < Date.now() ? 'CERT_HAS_EXPIRED' : undefined;
 }
 
 function signs(issuer: X509Certificate, certificate: X509Certificate): boolean {

@@ -106,7 +106,7 @@ describe.each(BUILDS)('%s: changed records', (build) => {
         const wrong = changed(record!, at, record![at]! ^ (1 << (bit & 7)));
         // With a larger length it would wait for its end.
         const longer = at === 3 || at === 4;
-        // The one exception is a padding of SSL 3.0: see below.
+        // The one exception is a padding of SSL 3.0: see records-padding.test.ts.
         const poodle = version === SSL3 && at >= HEADER_BYTES ? scene.twin().open(wrong) : undefined;
         if (poodle === undefined) {
           scene.mustRefuse(wrong, () => `bit ${bit} of a record with ${length} bytes`, longer);

@@ -76,9 +76,11 @@ test('an empty record of a handshake', () => {
       const client = clientAt(lab, at);
       client.refuses('unexpected_message', client.hand.record(type, NOTHING));
     }
-    // In the middle of a message too.
+    // In the middle of a message too, and among others in one delivery.
     const server = startServer(lab);
     server.refuses('unexpected_message', plainRecord(handshake, Uint8Array.of(1, 0)), plainRecord(type, NOTHING));
+    const again = startServer(lab);
+    again.refuses('unexpected_message', concat(plainRecord(type, NOTHING), again.hand.hello()));
   }
 });
 

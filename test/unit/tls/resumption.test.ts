@@ -144,6 +144,17 @@ describe('a session is not resumed', () => {
     }
   });
 
+  test('by a client that does not offer its suite any more', () => {
+    const lab = new TlsLab(1);
+    const first = serverAt(lab, 'open');
+    const { sessionId } = first.hand;
+    first.release();
+    const server = startServer(lab, { version: TLS12, suite: suiteOf('AES128-SHA') });
+    server.tell(server.hand.hello({ sessionId }));
+    expect([server.end.tls.failure, server.end.tls.resumed]).toEqual([undefined, false]);
+    server.release();
+  });
+
   test('below the minimum of the server', () => {
     const lab = new TlsLab(1);
     const old: Protocol = { version: TLS1, suite: suiteOf('AES128-SHA') };
