@@ -34,6 +34,14 @@ const PROGRAMS: readonly Program[] = [
   { name: 'ethtool', package: 'ethtool', why: 'switches offloads off where a measurement asks for it', optional: true },
 ];
 
+/** The TLS of others, for lab/tls/. */
+const TLS_PEERS: readonly Program[] = ['java', 'javac', 'gnutls-cli', 'gnutls-serv', 'openssl'].map((name) => ({
+  name,
+  package: name.startsWith('java') ? 'openjdk-17-jdk-headless' : name.startsWith('gnutls') ? 'gnutls-bin' : name,
+  why: 'is a peer that shares no code with our TLS',
+  optional: false,
+}));
+
 /** The path of a program as a shell would find it; sbin is searched too, which a user's PATH often lacks. */
 export function findProgram(name: string): string | undefined {
   return findPrograms(name)[0];
@@ -58,11 +66,7 @@ export function missingRequirements(): Missing[] {
     const fix = 'Run it on Linux, or in a Linux virtual machine.';
     return [{ what: 'Linux', why: 'network namespaces are a feature of its kernel', fix, optional: false }];
   }
-  const missing: Missing[] = [];
-  for (const { name, package: from, why, optional } of PROGRAMS) {
-    if (findProgram(name) === undefined)
-      missing.push({ what: name, why, fix: `sudo apt-get install ${from}`, optional });
-  }
+  const missing = missingPrograms(PROGRAMS);
   if (!existsSync('/proc/self/ns/net')) {
     const fix = 'Use a kernel with CONFIG_NET_NS.';
     missing.push({ what: 'network namespaces', why: 'every host of the lab is one', fix, optional: false });
@@ -82,6 +86,22 @@ export function missingRequirements(): Missing[] {
   const tun = tunProblem();
   if (tun !== undefined) missing.push({ ...tun, why: 'the ends of the VPN are TAP devices', optional: false });
   return missing;
+}
+
+/** The same for the TLS peers of lab/tls/, which need nothing else. */
+export function missingTlsPeers(): Missing[] {
+  return missingPrograms(TLS_PEERS);
+}
+
+function missingPrograms(programs: readonly Program[]): Missing[] {
+  return programs
+    .filter(({ name }) => findProgram(name) === undefined)
+    .map(({ name, package: from, why, optional }) => ({
+      what: name,
+      why,
+      fix: `sudo apt-get install ${from}`,
+      optional,
+    }));
 }
 
 /** A text for the terminal; empty when nothing is missing. */

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { missingRequirements } from '../dist/lab/requirements.js';
+import { missingRequirements, missingTlsPeers } from '../dist/lab/requirements.js';
 import { hasSoftEther } from '../dist/lab/softether.js';
 
 /**
- * @typedef {{ title: string, runtime: 'node' | 'bun', paths: string[], env?: Record<string, string>, needs?: 'lab' | 'softether', workers?: number }} Suite
+ * @typedef {{ title: string, runtime: 'node' | 'bun', paths: string[], env?: Record<string, string>, needs?: 'lab' | 'softether' | 'tls', workers?: number }} Suite
  * What starts processes of both runtimes itself runs once; everything else runs on each of them. Suites that mostly wait
  * for others run two files at a time.
  */
@@ -26,6 +26,8 @@ const SUITES = [
   { title: 'simulator on the scalar core, Bun', runtime: 'bun', paths: ['test/sim'], env: { CORE: 'scalar' } },
   { title: 'host, Node', runtime: 'node', paths: ['test/hosts'], needs: 'lab' },
   { title: 'host, Bun', runtime: 'bun', paths: ['test/hosts'], needs: 'lab' },
+  { title: 'TLS peers, Node', runtime: 'node', paths: ['test/tls-peers'], needs: 'tls' },
+  { title: 'TLS peers, Bun', runtime: 'bun', paths: ['test/tls-peers'], needs: 'tls' },
   { title: 'network namespaces', runtime: 'node', paths: ['test/lab/'], needs: 'lab', workers: 2 },
   { title: 'SoftEther peers', runtime: 'node', paths: ['test/peer', 'test/lab-tools'], needs: 'softether', workers: 2 },
 ];
@@ -98,11 +100,13 @@ async function run(suite) {
 function findObstacles() {
   const missing = missingRequirements().filter((item) => !item.optional || item.what === 'ping');
   const root = process.getuid?.() === 0;
-  const lab = !root
-    ? 'needs root (run it with sudo)'
-    : missing.length === 0
-      ? undefined
-      : missing.map(({ what, fix }) => `${what} is missing (${fix})`).join('; ');
+  const lab = root ? describe(missing) : 'needs root (run it with sudo)';
   const softether = 'SoftEther is missing (apt-get install softether-vpnserver softether-vpnclient softether-vpncmd)';
-  return { lab, softether: lab ?? (hasSoftEther() ? undefined : softether) };
+  return { lab, softether: lab ?? (hasSoftEther() ? undefined : softether), tls: describe(missingTlsPeers()) };
+}
+
+/** @param {import('../dist/lab/requirements.js').Missing[]} missing */
+function describe(missing) {
+  if (missing.length === 0) return undefined;
+  return missing.map(({ what, fix }) => `${what} is missing (${fix})`).join('; ');
 }

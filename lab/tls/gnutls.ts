@@ -36,23 +36,23 @@ export function gnutlsDescription(version: GnutlsVersion, suite: GnutlsSuite): s
 function optionsFor(version: GnutlsVersion, suite: GnutlsSuite): string[] {
   const { cipher, mac } = SUITES[suite];
   const priority = `NONE:+VERS-${VERSIONS[version]}:+RSA:+${cipher}:+${mac}:+COMP-NULL:+CTYPE-X509:+SIGN-ALL`;
-  // With that, alerts are among what they say.
+  // With that, they tell of alerts too.
   return [`--priority=${priority}`, '--debug=5'];
 }
 
 /** A program of GnuTLS that runs. */
 export class GnutlsProgram {
   readonly child: LabChild;
-  readonly #lines: string[] = [];
+  readonly #lines: readonly string[];
   readonly #log: string | undefined;
 
-  private constructor(child: LabChild, lines: string[], log: string | undefined) {
+  private constructor(child: LabChild, lines: readonly string[], log: string | undefined) {
     this.child = child;
     this.#lines = lines;
     this.#log = log;
   }
 
-  /** @param files Where data goes, and what else belongs to standard output; without them both are there. */
+  /** @param files Where data go, and what else it says on standard output; without them both are there. */
   static async start(
     workshop: TlsWorkshop,
     command: readonly string[],

@@ -1,6 +1,7 @@
 /** The JDK's TLS as a peer: `JssePeer.java`, compiled and run. */
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { describeExit, type LabChild, run } from '../child.ts';
+import { projectRoot } from '../runtime.ts';
 import type { TlsWorkshop } from './workshop.ts';
 
 /** What a peer does; the fields are the words of `JssePeer.java`. */
@@ -29,13 +30,8 @@ export interface JsseConnection {
   readonly error?: string;
 }
 
-/** The port that a server listens on is known when `serve` returns it. */
-export interface JsseServer extends JssePeer {
-  readonly port: number;
-}
-
 const PASSWORD = 'secret';
-/** Nothing in /tmp/hsperfdata_*, and no more threads than such a small program can use. */
+/** Leaves nothing in /tmp/hsperfdata_*, and has no more threads than such a small program can use. */
 const JAVA = ['java', '-XX:-UsePerfData', '-XX:+UseSerialGC', '-Xmx128m'];
 
 export class Jsse {
@@ -52,27 +48,20 @@ export class Jsse {
   /** Compiles it; the classes live as long as the workshop. */
   static async prepare(workshop: TlsWorkshop): Promise<Jsse> {
     const jsse = new Jsse(workshop);
-    const source = fileURLToPath(new URL('JssePeer.java', import.meta.url));
+    const source = join(projectRoot, 'lab', 'tls', 'JssePeer.java');
     const { certificate, key } = workshop;
+    const pack = ['openssl', 'pkcs12', '-export', '-in', certificate, '-inkey', key, '-out', jsse.#store];
     await Promise.all([
       run(['javac', '-d', jsse.#classes, source], { timeoutMs: 120_000 }),
-      run(
-        ['openssl', 'pkcs12', '-export', '-in', certificate, '-inkey', key].concat([
-          '-out',
-          jsse.#store,
-          '-passout',
-          'env:JSSE_PASSWORD',
-        ]),
-        { env: { JSSE_PASSWORD: PASSWORD } },
-      ),
+      run([...pack, '-passout', 'env:JSSE_PASSWORD'], { env: { JSSE_PASSWORD: PASSWORD } }),
     ]);
     return jsse;
   }
 
-  async serve(options: JsseOptions): Promise<JsseServer> {
+  async serve(options: JsseOptions): Promise<{ readonly peer: JssePeer; readonly port: number }> {
     const child = await this.#start(['role=server', `cert=${this.#store}`], options);
     const [, port] = await child.waitForLine(/^\{"listening":(\d+)\}$/, 60_000);
-    return Object.assign(new JssePeer(child), { port: Number(port) });
+    return { peer: new JssePeer(child), port: Number(port) };
   }
 
   async connect(port: number, options: JsseOptions): Promise<JssePeer> {
@@ -81,7 +70,7 @@ export class Jsse {
 
   async #start(words: readonly string[], options: JsseOptions): Promise<LabChild> {
     const { versions, suites, up, down, connections = 1, timeoutSeconds = 120 } = options;
-    // What is over within a second runs faster without the compiler that takes its time.
+    // What is over at once is not worth the better compiler.
     const compiler = up + down < 1_000_000 ? ['-XX:TieredStopAtLevel=1'] : [];
     const command = [...JAVA, ...compiler, '-cp', this.#classes, 'JssePeer', ...words];
     command.push(`version=${versions.join(',')}`, `suite=${suites.join(',')}`, `up=${up}`, `down=${down}`);

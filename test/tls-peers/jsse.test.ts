@@ -81,17 +81,17 @@ function wanted(protocol: string, suite: string, bytes: number, connections: num
 /** Our client against their server. */
 async function callThem(version: string, suite: LegacyAlgorithm, bytes: number, connections: number): Promise<void> {
   await withOurs(async (ours) => {
-    const server = await jsse.serve(theirs(version, suite, bytes, connections));
+    const { peer, port } = await jsse.serve(theirs(version, suite, bytes, connections));
     // JSSE reads a ClientKeyExchange by the version that was offered, not by the one that was chosen: with SSL 3.0 it
     // understands only who offers no more than that.
     const dialer = version === 'SSLv3' ? dialerOfSsl3([suite]) : dialerOf([suite]);
     for (let i = 0; i < connections; i++) {
-      const flow = ours.call(server.port, traffic('client', bytes), dialer);
+      const flow = ours.call(port, traffic('client', bytes), dialer);
       await closeInOrder(flow);
       expect(flow.channel.security).toMatchObject({ protocol: version, cipher: suite });
       expect(flow.tls?.resumed).toBe(i > 0);
     }
-    expect(await server.finish()).toEqual(wanted(version, suite, bytes, connections));
+    expect(await peer.finish()).toEqual(wanted(version, suite, bytes, connections));
   });
 }
 
