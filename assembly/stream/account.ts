@@ -115,11 +115,15 @@ function bit(port: u32, number: u32): bool {
 /** None of the numbers up to `top` has come yet. */
 function reachTo(port: u32, top: u32): void {
   const account = accountOf(port);
-  const count = min((top - account.top) & NUMBERS, SEEN_NUMBERS);
-  for (let i: u32 = 1; i <= count; i++) {
-    const number = (top - i) & NUMBERS;
-    const at = seenOf(port) + ((number % SEEN_NUMBERS) >> 3);
-    store<u8>(at, load<u8>(at) & ~(<u8>1 << <u8>(number & 7)));
-  }
+  let left = min((top - account.top) & NUMBERS, SEEN_NUMBERS);
+  let number = (top - left) & NUMBERS;
   account.top = top;
+  while (left != 0) {
+    const at = seenOf(port) + ((number % SEEN_NUMBERS) >> 3);
+    // A byte at a time, where that is possible: a peer may leave out as many as it likes.
+    const bits: u32 = (number & 7) == 0 && left >= 8 ? 8 : 1;
+    store<u8>(at, bits == 8 ? 0 : load<u8>(at) & ~(<u8>1 << <u8>(number & 7)));
+    number = (number + bits) & NUMBERS;
+    left -= bits;
+  }
 }

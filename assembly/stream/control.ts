@@ -8,7 +8,7 @@ import { BATCH_NUMBERED, CONNECTIONS_MAX, NONE, OUT_BUFFER_BYTES, SEEN_NUMBERS }
 import { accountOf, portAt } from '../port';
 import { accountTold, firstMissing, seenWord, tellNow } from './account';
 import { NUMBERS } from './batches';
-import { acknowledge } from './keep';
+import { acknowledge, forgetCursor } from './keep';
 import { goOn } from './stall';
 
 /** The argument is the first batch that has not come; of the 32 from it on, and so forth, the words say which have. */
@@ -34,6 +34,7 @@ export function isControl(word: u32): bool {
 /** One has come; the words of an account follow. */
 export function onControl(c: Connection, kind: u32, argument: u32, now: f64): void {
   if (kind == CONTROL_ACCOUNT) {
+    forgetCursor();
     acknowledge(c.port, argument & NUMBERS, now);
   } else if (kind == CONTROL_MARK) {
     c.echo = argument + 1;

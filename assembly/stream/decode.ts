@@ -9,7 +9,7 @@ import { frameOf, releaseSlot, Slot, takeSlot } from '../pool';
 import { codecOf, countDrop, portAt, PORT_COMPRESS, PORT_DEFLATE, PORT_OFFLOAD, PORT_ORDERS, PORT_RESENDS, PORT_RETIRES } from '../port';
 import { takeDeflated } from './compression';
 import { CONTROL_WORDS, isControl, onControl } from './control';
-import { acknowledgeWord } from './keep';
+import { acknowledgeWord, forgetCursor } from './keep';
 import { arrive, BATCH_DOUBLE, BATCH_PLAIN, beginBatch, endBatch } from './order';
 
 export const STREAM_OK: u32 = 0;
@@ -56,6 +56,7 @@ export function decode(id: u32, at: u32, end: u32, now: f64): u32 {
 function decodeBytes(id: u32, at: u32, end: u32, now: f64): u32 {
   const c = connectionAt(id);
   c.receivedBytes += end - at;
+  if (c.state == WORDS) forgetCursor();
   while (at < end) {
     const state = c.state;
     if (state == BODY && c.deflated) {

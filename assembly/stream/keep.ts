@@ -134,12 +134,23 @@ export function acknowledge(port: u32, base: u32, now: f64): void {
   if (keep.first != first) progress(port, now);
 }
 
+/**
+ * Where the last word has ended in the list, so that the next need not begin at the first again; 0: it has to. Only within
+ * one piece of one connection, in which nothing else gives batches back.
+ */
+let cursor: u32 = 0;
+
+export function forgetCursor(): void {
+  cursor = 0;
+}
+
 /** And of the 32 from `start` on those whose bits are set, lowest first. */
 export function acknowledgeWord(port: u32, start: u32, word: u32, now: f64): void {
   if (word == 0) return;
   const keep = keepOf(port);
   const first = keep.first;
-  for (let batch = keep.first; batch != 0; ) {
+  let batch = cursor == 0 ? keep.first : cursor;
+  while (batch != 0) {
     const number = batchAt(batch).number;
     const next = batchAt(batch).next;
     const at = (number - start) & NUMBERS;
@@ -150,6 +161,7 @@ export function acknowledgeWord(port: u32, start: u32, word: u32, now: f64): voi
     }
     batch = next;
   }
+  cursor = batch;
   if (keep.first != first) progress(port, now);
 }
 

@@ -38,6 +38,8 @@ const SILENCE_MS = 1;
 const LATE_LOOKS = 5;
 /** Milliseconds between two looks at sessions that wait for their peers' word or owe it: a tenth of what a stall takes. */
 const TEND_MS = 25;
+/** So late this process stood still, and what the peers have said meanwhile has not been read yet. */
+const TEND_LATE_MS = 100;
 
 export class Plane {
   readonly #core: Core;
@@ -52,6 +54,8 @@ export class Plane {
   readonly #late = new Set<number>();
   /** Ports that are to be tended: `Core.tend`. */
   readonly #tended = new Set<number>();
+  /** When they are tended next, host's ms; Infinity: the last time came too late. */
+  #tendAt = 0;
   /** Free places in the core's read table, as it said last. */
   #places = 0;
   #turnIsDue = false;
@@ -187,14 +191,24 @@ export class Plane {
   #tend(port: number | undefined): void {
     if (port === undefined || this.#tended.has(port)) return;
     this.#tended.add(port);
-    if (this.#tended.size === 1) this.#scheduler.after(TEND_MS, this.#tendAll);
+    if (this.#tended.size === 1) this.#tendLater();
+  }
+
+  #tendLater(): void {
+    this.#tendAt = this.#clock.now() + TEND_MS;
+    this.#scheduler.after(TEND_MS, this.#tendAll);
   }
 
   /** A port that was closed meanwhile has nothing to tend. */
   readonly #tendAll = (): void => {
     const now = this.#clock.now();
+    if (now - this.#tendAt > TEND_LATE_MS) {
+      this.#tendAt = Number.POSITIVE_INFINITY;
+      this.#scheduler.after(0, this.#tendAll);
+      return;
+    }
     for (const port of this.#tended) if (!this.#core.tend(port, now)) this.#tended.delete(port);
-    if (this.#tended.size > 0) this.#scheduler.after(TEND_MS, this.#tendAll);
+    if (this.#tended.size > 0) this.#tendLater();
     this.wake();
   };
 

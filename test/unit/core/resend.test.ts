@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { u32 } from '../../sim/frames.ts';
 import { World } from '../../sim/world.ts';
+import { bulk } from './frames.ts';
 import { Ends, type Lane } from './resend-ends.ts';
-import { BUILDS } from './rig.ts';
+import { BUILDS, Rig, TEST_SIZES } from './rig.ts';
 
 /** How long a connection that stops may go unnoticed, and what it had may take to come another way. */
 const NOTICED_MS = 250 + 50;
@@ -219,6 +221,37 @@ describe.each(BUILDS)('%s: what a connection that dies has taken', (build) => {
     // The queue is bounded by itself: 2.5 MB of frames.
     expect(free - least).toBeLessThanOrEqual(2_048 + 16 + 2_560_000 / 1_400 + 1);
     expect(core.queuedBytes(ends.near.tunnel.port)).toBeGreaterThan(2_000_000);
+  });
+
+  test('a peer that only puts batches in order is told nothing, and nothing is kept for it', () => {
+    const rig = new Rig(build, { ...TEST_SIZES, outBuffers: 16 });
+    const hub = rig.core.openPatch();
+    const [from, to] = [rig.session(hub), rig.session(hub, { orders: true })];
+    rig.core.openConnection(to.port, true, rig.now);
+    from.send(bulk(1));
+    rig.drain();
+    expect(rig.core.buffersFree).toBe(rig.core.buffersTotal);
+    rig.feed(to.connection, Uint8Array.from([0x80, 0, 0, 1, ...u32(0), ...u32(60), ...bulk(2)]));
+    rig.drain();
+    rig.written.clear();
+    expect(rig.core.tend(to.port, rig.now)).toBe(false);
+    rig.now += 1_000;
+    rig.drain();
+    expect([...rig.written.keys()]).toEqual([]);
+    // What would be told is no batch to it.
+    rig.feed(to.connection, Uint8Array.from([0x80, 0, 0, 0, ...u32(0x1_0000), ...u32(1)]));
+    expect(rig.failures).toHaveLength(1);
+  });
+
+  test.each([
+    ['more words than there are numbers', 0x1_0081],
+    ['a kind that there is not', 0x4_0000],
+    ['a mark with words', 0x2_0001],
+  ])('%s end the connection', (_name, word) => {
+    const rig = new Rig(build);
+    const peer = rig.session(rig.core.openPatch(), { orders: true, resends: true });
+    rig.feed(peer.connection, Uint8Array.from([0x80, 0, 0, 0, ...u32(word)]));
+    expect(rig.failures).toHaveLength(1);
   });
 
   test('with one connection nothing is kept', () => {
