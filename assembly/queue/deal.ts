@@ -125,10 +125,12 @@ function serve(id: u32, now: f64): bool {
   const resends = (port.flags & PORT_RESENDS) != 0;
   const again = resends && keepOf(id).waiting != 0;
   const runs = port.frames0 != 0 && (!resends || mayRun(id, now));
-  const teller = resends && accountOf(id).due == 2 ? nextTeller(id) : NONE;
   const byFlow = !orders && !single;
   if (byFlow && port.frames0 != 0) assignLanes(id, reserved, now);
   const bulk = orders ? nextInTurn(id, reserved, now) : lastFree(id, reserved);
+  // What the peer is told rides with bulk, if there is any.
+  const rides = bulk != NONE && (runs || again);
+  const teller = resends && !rides && accountOf(id).due == 2 ? nextTeller(id) : NONE;
   const most = orders && !single && bulk != NONE && !hasEverything(id, bulk) ? TURN_BYTES : OUT_BUFFER_BYTES;
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
     const c = connectionAt(next);
