@@ -29,7 +29,7 @@ import { decode } from './stream/decode';
 import { accountBytes } from './stream/account';
 import { initBatches } from './stream/batches';
 import { emptyKeep, takeBack } from './stream/keep';
-import { emptyOrder, inOrder, isAhead, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
+import { emptyOrder, goOnInOrder, inOrder, isAhead, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
 import { tend as tendPort } from './stream/stall';
 import { forgetPort, initFdb, sweepFdb } from './switch/fdb';
 import { framesForwarded } from './switch/forward';
@@ -264,7 +264,9 @@ export function tapRead(port: u32, count: u32, now: f64): u32 {
 
 /** Whether the session's connections are not to be read now: see `queue/hold.ts`. */
 export function connectionHeld(id: u32, now: f64): u32 {
-  return isAhead(id) || isHeld(connectionAt(id).port, now) ? 1 : 0;
+  const port = connectionAt(id).port;
+  if (!isHeld(port, now)) goOnInOrder(port, now);
+  return isAhead(id) || isHeld(port, now) ? 1 : 0;
 }
 
 /** Whether the TAP is not to be read now: see `queue/hold.ts`. */

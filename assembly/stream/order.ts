@@ -10,6 +10,8 @@ import { DROP_MEMORY } from '../counters';
 import { AHEAD_BYTES, AHEAD_NUMBERS, KEEP_BYTES_MAX, NONE, ORDER_BYTES_MAX, ORDER_MS, RESENT_MS } from '../memory';
 import { largeFree, largeTotal, Node, releaseNode, releaseSlot, Slot, smallFree, smallTotal } from '../pool';
 import { accountOf, countDrop, Order, orderOf, portAt, PORT_RESENDS } from '../port';
+import { filled } from '../queue/queue';
+import { hold, watchQueues } from '../queue/hold';
 import { forward } from '../switch/forward';
 import { isSeen, noteBatch, noteSeen } from './account';
 import { addFrame, batchAt, Batches, insertBatch, isBefore, NUMBERS, releaseBatch, takeBatch, unlinkBatch } from './batches';
@@ -121,7 +123,7 @@ export function arrive(c: Connection, slot: u32, now: f64): void {
     order.bytes += length;
     c.heldBytes += length;
     const scarce = largeFree < largeTotal >> 2 || smallFree < smallTotal >> 2;
-    if (scarce || order.bytes > ORDER_BYTES_MAX) giveUp(port, now);
+    if (scarce || order.bytes > ORDER_BYTES_MAX) giveUp(port, now, true);
     return;
   }
   if (c.batchState == BATCH_DOUBLE) return releaseSlot(slot);
@@ -147,8 +149,21 @@ export function endBatch(id: u32, now: f64): void {
     c.batch = 0;
   } else if (state == BATCH_PASSES) {
     pass(port);
-    flush(port, now);
+    flush(port, now, false);
   }
+}
+
+/**
+ * What waited for one batch is more than a queue may hold, and must not be lost in it: once a queue is full, the rest waits
+ * until it has been emptied. This goes on.
+ */
+export function goOnInOrder(port: u32, now: f64): void {
+  const order = orderOf(port);
+  if (!isResent(port) || order.heldFirst == 0) return;
+  if (isBefore(order.expected, batchAt(order.heldFirst).number) && !isSeen(port, order.expected)) return;
+  watchQueues();
+  flush(port, now, false);
+  hold(port, now);
 }
 
 /**
@@ -158,7 +173,9 @@ export function endBatch(id: u32, now: f64): void {
 export function releaseLate(id: u32, now: f64): bool {
   const order = orderOf(id);
   const wait = isResent(id) ? RESENT_MS : ORDER_MS;
-  if (order.since != 0 && now - order.since >= wait) while (order.since != 0) giveUp(id, now);
+  if (order.since == 0 || now - order.since < wait) return order.since != 0;
+  watchQueues();
+  while (order.since != 0 && !mustRest(id)) giveUp(id, now, false);
   return order.since != 0;
 }
 
@@ -182,7 +199,7 @@ export function leaveOrder(id: u32, now: f64): void {
   } else {
     if (c.batchState == BATCH_PASSES) endBatch(id, now);
     if (c.batch != 0) batchAt(c.batch).whole = 1;
-    while (waitsOn(port, id)) giveUp(port, now);
+    while (waitsOn(port, id)) giveUp(port, now, true);
   }
   c.batchState = BATCH_PLAIN;
   c.batch = 0;
@@ -229,10 +246,15 @@ function pass(port: u32): void {
   }
 }
 
-/** Forwards batches as long as the one whose turn it is has been seen. */
-function flush(port: u32, now: f64): void {
+@inline
+function mustRest(port: u32): bool {
+  return filled != NONE && isResent(port);
+}
+
+/** Forwards batches as long as the one whose turn it is has been seen, and, unless they must, queues take them. */
+function flush(port: u32, now: f64, must: bool): void {
   const order = orderOf(port);
-  while (true) {
+  while (must || !mustRest(port)) {
     const batch = order.heldFirst;
     if (batch != 0 && !isBefore(order.expected, batchAt(batch).number)) release(port, batch, now);
     // One that could not wait has passed before.
@@ -280,14 +302,16 @@ function release(port: u32, batch: u32, now: f64): void {
 }
 
 /** Goes on with the first batch that has been seen. */
-function giveUp(port: u32, now: f64): void {
+function giveUp(port: u32, now: f64, must: bool): void {
   const order = orderOf(port);
   if (order.heldFirst == 0) {
     order.since = 0;
     return;
   }
-  goOnAt(port, batchAt(order.heldFirst).number);
-  flush(port, now);
+  const number = batchAt(order.heldFirst).number;
+  // Otherwise it is its turn, and it rests.
+  if (isBefore(order.expected, number)) goOnAt(port, number);
+  flush(port, now, must);
 }
 
 function goOnAt(port: u32, number: u32): void {
@@ -312,10 +336,10 @@ function keepInReach(port: u32, number: u32, now: f64): void {
   while (!isBefore(number, order.expected) && ((number - order.expected) & NUMBERS) >= AHEAD_NUMBERS) {
     const first = order.heldFirst;
     if (first != 0 && isBefore(batchAt(first).number, number)) {
-      giveUp(port, now);
+      giveUp(port, now, true);
     } else {
       goOnAt(port, number);
-      flush(port, now);
+      flush(port, now, true);
     }
   }
 }

@@ -6,9 +6,11 @@
 import { Connection, connectionAt, MAY_SEND } from '../connection';
 import { NONE, STALL_MS } from '../memory';
 import { keepOf, portAt, PORT_RESENDS } from '../port';
+import { isHeld } from '../queue/hold';
 import { markReady } from '../queue/ready';
 import { accountTime } from './account';
 import { takeBack } from './keep';
+import { goOnInOrder, inOrder } from './order';
 
 /** Round trips without anything, if that is longer than STALL_MS. */
 const ROUND_TRIPS: f64 = 3;
@@ -22,7 +24,8 @@ const MARK_MS: f64 = 1_000;
 /** To be called every TEND_MS while it says so: finds connections that have stopped, and tells the peer what has come. */
 export function tend(port: u32, now: f64): bool {
   if (!(portAt(port).flags & PORT_RESENDS)) return false;
-  let again = accountTime(port, now) || keepOf(port).first != 0;
+  if (!isHeld(port, now)) goOnInOrder(port, now);
+  let again = accountTime(port, now) || keepOf(port).first != 0 || !inOrder(port);
   for (let id = portAt(port).firstConnection; id != NONE; id = connectionAt(id).next) {
     const c = connectionAt(id);
     if (c.stalled) {

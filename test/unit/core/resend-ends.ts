@@ -59,6 +59,11 @@ export class End {
     return this.tunnel.drops;
   }
 
+  /** What the application was not given, because its queue was full. */
+  get overflow(): Readonly<Record<string, number>> {
+    return this.#local.drops;
+  }
+
   get resent(): number {
     return this.rig.core.batchesResent(this.tunnel.port);
   }
