@@ -1,7 +1,7 @@
 /** One TCP connection of a session, from the first byte of its tunnel stream on. */
 
 import { CONNECTION_BYTES, CONNECTIONS, CONNECTIONS_MAX, NONE } from './memory';
-import { Node, releaseNode, releaseOut, releaseSlot, releaseWindow } from './pool';
+import { releaseOut, releaseSlot, releaseWindow } from './pool';
 import { portAt } from './port';
 
 /** This side may send on it, `protocol/data-plane.md` §4.5. */
@@ -52,14 +52,31 @@ export class Connection {
   /** Windows of a session of own peers that compresses, `deflate/window.ts`; 0 until they are needed. */
   sendWindow: u32;
   receiveWindow: u32;
-  /** Frames and marks of batches that wait for their turn. */
-  heldHead: u32;
-  heldTail: u32;
+  /** Of its frames that wait for their turn. */
   heldBytes: u32;
   /** Bytes per millisecond that it drains, as far as that is known; 0: it is not. */
   rate: u32;
   /** Flows that it carries, towards a peer that does not put frames in order: `queue/lanes.ts`. */
   flows: u32;
+  /** The number of the batch that is being received, the place of the block in it, and where it waits; 0: it does not. */
+  batchNumber: u32;
+  blockIndex: u32;
+  batch: u32;
+  // What it was given and the peer is not known to have: `stream/keep.ts`, `stream/stall.ts`.
+  /** Batches. */
+  outstanding: u32;
+  /** 1: it has stopped, and gets nothing. */
+  stalled: u8;
+  /** 1: the peer is to be asked for a sign that it goes on. */
+  mark: u8;
+  /** The peer's connection that it was asked for on this one, plus one; 0: none. */
+  echo: u32;
+  /** Since when the peer got nothing of them, when it did last (0: never), when it was asked; host's ms. */
+  since: f64;
+  moved: f64;
+  marked: f64;
+  /** Milliseconds until a batch is acknowledged; 0: not known. */
+  roundTrip: f64;
 }
 
 @inline
@@ -99,23 +116,11 @@ export function closeConnection(id: u32): void {
   const connection = connectionAt(id);
   if (connection.port == NONE) return;
   if (connection.slot != 0) releaseSlot(connection.slot);
-  dropHeld(connection);
   if (connection.out != 0) releaseOut(connection.out);
   if (connection.sendWindow != 0) releaseWindow(connection.sendWindow);
   if (connection.receiveWindow != 0) releaseWindow(connection.receiveWindow);
   remove(connection.port, id);
   connection.port = NONE;
-}
-
-/** Gives back what waits for its turn (`stream/order.ts`). */
-function dropHeld(connection: Connection): void {
-  for (let node = connection.heldHead; node != 0; ) {
-    const slot = changetype<Node>(node).slot;
-    const next = changetype<Node>(node).next;
-    if (!(slot & 1)) releaseSlot(slot);
-    releaseNode(node);
-    node = next;
-  }
 }
 
 function append(port: u32, id: u32): void {

@@ -15,7 +15,7 @@ import {
   SCRATCH_BYTES, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
 } from './memory';
 import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
-import { orderOf, portAt, PORT_CLASSES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, PORT_USED, takePort } from './port';
+import { accountOf, keepOf, orderOf, portAt, PORT_CLASSES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, PORT_USED, takePort } from './port';
 import { initBulk } from './queue/bulk';
 import { fill as fillOutbox, withdraw } from './queue/deal';
 import { hold, isHeld, watchQueues } from './queue/hold';
@@ -26,7 +26,11 @@ import { initReady, markReady, unmarkReady } from './queue/ready';
 import { flowTag } from './queue/tag';
 import { seedRandom } from './random';
 import { decode } from './stream/decode';
-import { inOrder, isAhead, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
+import { accountBytes } from './stream/account';
+import { initBatches } from './stream/batches';
+import { emptyKeep, takeBack } from './stream/keep';
+import { emptyOrder, goOnInOrder, inOrder, isAhead, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
+import { tend as tendPort } from './stream/stall';
 import { forgetPort, initFdb, sweepFdb } from './switch/fdb';
 import { framesForwarded } from './switch/forward';
 import { hubAt, joinHub, leaveHub, takeHub } from './switch/hubs';
@@ -53,6 +57,7 @@ export function memoryBytes(small: u32, large: u32, out: u32, windows: u32): f64
 /** Once, before anything else, on fresh memory. The seeds are secret random numbers. */
 export function init(small: u32, large: u32, out: u32, windows: u32, seed1: u64, seed2: u64): void {
   initPools(small, large, out, windows);
+  initBatches();
   initConnections();
   initReady();
   sharePools(0);
@@ -98,6 +103,8 @@ export function closePort(id: u32): void {
     withdraw(port.firstConnection);
     closeConnectionState(port.firstConnection);
   }
+  emptyOrder(id);
+  emptyKeep(id);
   emptyQueues(id);
   if (port.kind == PORT_TAP) dropBatch(id);
   forgetPort(id);
@@ -120,6 +127,7 @@ export function closeConnection(id: u32, now: f64): void {
   if (port == NONE) return;
   withdraw(id);
   leaveOrder(id, now);
+  takeBack(id);
   closeConnectionState(id);
   // Another connection may have to carry now what waited for this one.
   markReady(port);
@@ -129,6 +137,8 @@ export function closeConnection(id: u32, now: f64): void {
 const HELD: u32 = 0x100;
 /** Frames of its session wait for others: see `stream/order.ts`. */
 const WAITS: u32 = 0x200;
+/** Its session is to be tended: see `stream/stall.ts`. */
+const TENDED: u32 = 0x400;
 
 /** Handles the first `count` pieces of the inbox; the result of each is in its entry. */
 export function receive(count: u32, now: f64): void {
@@ -144,6 +154,7 @@ export function receive(count: u32, now: f64): void {
       result = decode(id, at, at + load<u32>(entry, 8), now);
       if (hold(port, now) || isAhead(id)) result |= HELD;
       if (!inOrder(port)) result |= WAITS;
+      if (accountBytes(port, load<u32>(entry, 8))) result |= TENDED;
     }
     store<u32>(entry, result, 12);
   }
@@ -152,6 +163,20 @@ export function receive(count: u32, now: f64): void {
 /** Forwards frames of the port that have waited for too long; 1 when some still wait. */
 export function releaseLate(port: u32, now: f64): u32 {
   return releaseLateFrames(port, now) ? 1 : 0;
+}
+
+/** See `stream/stall.ts`. */
+export function tend(port: u32, now: f64): u32 {
+  return tendPort(port, now) ? 1 : 0;
+}
+
+/** Batches that were sent again, and those that had come before. */
+export function batchesResent(port: u32): u32 {
+  return keepOf(port).resent;
+}
+
+export function batchesDoubled(port: u32): u32 {
+  return accountOf(port).doubles;
 }
 
 /** How often the port has given batches up. */
@@ -239,7 +264,9 @@ export function tapRead(port: u32, count: u32, now: f64): u32 {
 
 /** Whether the session's connections are not to be read now: see `queue/hold.ts`. */
 export function connectionHeld(id: u32, now: f64): u32 {
-  return isAhead(id) || isHeld(connectionAt(id).port, now) ? 1 : 0;
+  const port = connectionAt(id).port;
+  if (!isHeld(port, now)) goOnInOrder(port, now);
+  return isAhead(id) || isHeld(port, now) ? 1 : 0;
 }
 
 /** Whether the TAP is not to be read now: see `queue/hold.ts`. */

@@ -13,15 +13,16 @@
  *   0x0004_0000  INBOX         received bytes, as the TLS layer gave them
  *   0x0008_0000  HUBS
  *   0x000a_0000  PORTS
- *   0x002a_0000  CONNECTIONS
- *   0x0032_0000  STORM         one entry for each flooding source
- *   0x003a_0000  FDB_BUCKETS
- *   0x0042_0000  FDB           forwarding table entries
- *   0x0082_0000  NODES         queue entries
- *   0x00b2_0000  OFFLOAD       the pieces of a super-frame, flows whose frames are being joined, frames to write
- *   0x00b4_0000  DEFLATE       codes, tables and tokens of the frame that is being deflated or inflated
- *   0x00b8_0000  BULK          the flows of each port's bulk queue
- *   0x00f8_0000  pools: small slots, large slots, out buffers, windows
+ *   0x004a_0000  CONNECTIONS
+ *   0x005a_0000  STORM         one entry for each flooding source
+ *   0x0062_0000  FDB_BUCKETS
+ *   0x006a_0000  FDB           forwarding table entries
+ *   0x00aa_0000  NODES         queue entries
+ *   0x00da_0000  OFFLOAD       the pieces of a super-frame, flows whose frames are being joined, frames to write
+ *   0x00dc_0000  DEFLATE       codes, tables and tokens of the frame that is being deflated or inflated
+ *   0x00e0_0000  BULK          the flows of each port's bulk queue
+ *   0x0120_0000  BATCHES       numbered batches that wait for earlier ones, or may have to be sent again
+ *   0x0138_0000  pools: small slots, large slots, out buffers, windows
  */
 
 export const SCRATCH: u32 = 0x0001_0000;
@@ -61,26 +62,26 @@ export const HUB_BYTES: u32 = 64;
 export const HUBS_MAX: u32 = 1024;
 
 export const PORTS: u32 = 0x000a_0000;
-export const PORT_BYTES: u32 = 1024;
+export const PORT_BYTES: u32 = 2048;
 /** 1,000 sessions with head room for TAPs and bridges. */
 export const PORTS_MAX: u32 = 2048;
 
-export const CONNECTIONS: u32 = 0x002a_0000;
-export const CONNECTION_BYTES: u32 = 128;
+export const CONNECTIONS: u32 = 0x004a_0000;
+export const CONNECTION_BYTES: u32 = 256;
 /** Four for each session on average; one session may have 32 (`protocol/control-plane.md` §6). */
 export const CONNECTIONS_MAX: u32 = 4096;
 
-export const STORM: u32 = 0x0032_0000;
+export const STORM: u32 = 0x005a_0000;
 export const STORM_ENTRY: u32 = 32;
 /** Flooding sources that are watched at a time; beyond it the one silent for longest in its set is forgotten. */
 export const STORM_ENTRIES: u32 = 16384;
 export const STORM_WAYS: u32 = 4;
 
-export const FDB_BUCKETS: u32 = 0x003a_0000;
+export const FDB_BUCKETS: u32 = 0x0062_0000;
 /** Twice the entries, so that chains stay short. */
 export const FDB_BUCKETS_MAX: u32 = 0x2_0000;
 
-export const FDB: u32 = 0x0042_0000;
+export const FDB: u32 = 0x006a_0000;
 export const FDB_ENTRY: u32 = 64;
 /** `protocol/data-plane.md` §6.2; shared by all hubs. */
 export const FDB_MAX: u32 = 0x1_0000;
@@ -94,12 +95,12 @@ export const FDB_SWEEP: u32 = 4096;
  */
 export const FDB_SWEEP_MS: f64 = 1_000;
 
-export const NODES: u32 = 0x0082_0000;
+export const NODES: u32 = 0x00aa_0000;
 export const NODE_BYTES: u32 = 12;
 /** Queue entries of all ports; a frame flooded to 1,000 sessions takes 1,000. */
 export const NODES_MAX: u32 = 0x4_0000;
 
-export const OFFLOAD: u32 = 0x00b2_0000;
+export const OFFLOAD: u32 = 0x00da_0000;
 /** The frames into which the super-frame at hand was cut: a u32 each. */
 export const SEGMENTS: u32 = OFFLOAD;
 /**
@@ -123,7 +124,7 @@ export const UDP_JOINED_MAX: u32 = 64;
 /** RFC 791 §3.1. */
 export const IP_BYTES_MAX: u32 = 65_535;
 
-export const DEFLATE: u32 = 0x00b4_0000;
+export const DEFLATE: u32 = 0x00dc_0000;
 /** Code lengths and codes of the block that is being deflated. */
 export const DEFLATE_CODES: u32 = DEFLATE + 0x8000;
 /** How often each symbol occurs in it. */
@@ -142,7 +143,7 @@ export const DEFLATE_TOKENS: u32 = DEFLATE + 0x1_2000;
 export const DEFLATE_RESULT: u32 = DEFLATE + 0x2_2010;
 export const DEFLATE_RESULT_BYTES: u32 = 0x1_1000;
 
-export const BULK: u32 = 0x00b8_0000;
+export const BULK: u32 = 0x00e0_0000;
 export const BULK_FLOW_BYTES: u32 = 64;
 /** Flows of one port that are told apart at a time; the frames of further ones share a queue with them. */
 export const BULK_FLOWS: u32 = 32;
@@ -153,8 +154,13 @@ export const BULK_FLOWS: u32 = 32;
 export const WAIT_TARGET_MS: f64 = 20;
 export const WAIT_INTERVAL_MS: f64 = 100;
 
+export const BATCHES: u32 = 0x0120_0000;
+export const BATCH_BYTES: u32 = 48;
+/** Batches of all ports. Without one a batch that comes early is not put in order, and one that is sent is not kept. */
+export const BATCHES_MAX: u32 = 0x8000;
+
 /** Where the pools begin. */
-export const POOLS: u32 = 0x00f8_0000;
+export const POOLS: u32 = 0x0138_0000;
 
 /** Any frame of a session with a SoftEther peer, its slot's header and the head room. */
 export const SMALL_SLOT_BYTES: u32 = 2048;
@@ -218,10 +224,38 @@ export const BLOCK_DEFLATED: u32 = 0x4000_0000;
 export const BATCH_NUMBERED: u32 = 0x8000_0000;
 /** Milliseconds for which the frames of a batch wait for those of earlier ones that come on other connections. */
 export const ORDER_MS: f64 = 250;
+/**
+ * The same between own peers who send again what a connection that dies has taken (`stream/keep.ts`): as long as it takes
+ * to notice that one has stopped (STALL_MS, or three round trips of up to 100 ms), and for the batch to come another way.
+ */
+export const RESENT_MS: f64 = 750;
 /** With so many of them on one connection it is not read. */
 export const AHEAD_BYTES: u32 = 0x8_0000;
 /** Bytes of a port that wait so at most: as much as 8 connections bring until they are not read, and half as much again. */
 export const ORDER_BYTES_MAX: u32 = 0x60_0000;
+/**
+ * Between own peers who send again: bytes of frame buffers that one session keeps until the peer has what is in them, and by
+ * which it runs ahead of the first batch that the peer does not have. The other side has as much waiting when that one is
+ * late, so it is less than ORDER_BYTES_MAX; and both together are less than half of the buffers of a client. It is what 4
+ * Gbit/s take in 8 ms, and 300 Mbit/s in 110. A session that needs more goes on, and what it sends is not kept.
+ */
+export const KEEP_BYTES_MAX: u32 = 0x40_0000;
+/** Numbers by which a sender runs ahead at most: half of those that the receiver can tell from one another. */
+export const AHEAD_NUMBERS: u32 = 2_048;
+/** Batches of which a receiver knows whether they came, `stream/account.ts`: a bit each in the port. */
+export const SEEN_NUMBERS: u32 = 4_096;
+/** A batch that was given up is asked for no more when so many others came behind it. */
+export const FORGOTTEN_NUMBERS: u32 = 1_024;
+/**
+ * The peer is told what came together with whatever else is sent; and by itself when it was so many bytes, a quarter of what
+ * it keeps, or after so many milliseconds.
+ */
+export const ACCOUNT_BYTES: u32 = 0x10_0000;
+export const ACCOUNT_MS: f64 = 20;
+/** The same when there is one connection, and nothing could be sent again on another. */
+export const ACCOUNT_REST_MS: f64 = 100;
+/** A connection that still has not delivered anything after so many milliseconds has stopped: see `stream/stall.ts`. */
+export const STALL_MS: f64 = 250;
 /** `protocol/data-plane.md` §1.2. */
 export const KEEP_ALIVE_MAX: u32 = 512;
 export const KEEP_ALIVE_MARK: u32 = 0xffff_ffff;

@@ -2,7 +2,7 @@
 
 import { DROP_CAUSES } from './counters';
 import { FLOW_MEMORY_BYTES } from './deflate/flows';
-import { NONE, PORT_BYTES, PORTS, PORTS_MAX } from './memory';
+import { NONE, PORT_BYTES, PORTS, PORTS_MAX, SEEN_NUMBERS } from './memory';
 
 export const PORT_FREE: u32 = 0;
 export const PORT_SESSION: u32 = 1;
@@ -29,6 +29,9 @@ export const PORT_WINDOW: u32 = 128;
 
 /** Both sides are ours: bulk batches are numbered, so that one flow can use several connections. */
 export const PORT_ORDERS: u32 = 256;
+
+/** Beside it: what a connection that stops or goes away has not delivered is sent on another one, `stream/keep.ts`. */
+export const PORT_RESENDS: u32 = 1024;
 
 /** Priority frames are told by `isPriorityExtended`. */
 export const PORT_EXTENDED: u32 = 512;
@@ -125,6 +128,47 @@ export class Order {
   spanBytes: u32;
   fast: u32;
   spanSince: f64;
+  /** Batches that wait for earlier ones, by number, and how many they are. */
+  heldFirst: u32;
+  heldLast: u32;
+  held: u32;
+  /** Blocks of the batch whose turn it is that were forwarded: it may come on two connections. */
+  taken: u32;
+}
+
+/** What was sent and may have to be sent again, `stream/keep.ts`. */
+@unmanaged
+export class Keep {
+  /** Batches that the peer is not known to have, by number. */
+  first: u32;
+  last: u32;
+  /** Bytes of the frame buffers that are kept. */
+  bytes: u32;
+  /** How many of the batches are to be sent again. */
+  waiting: u32;
+  /** Bytes that all batches took, modulo 2 ** 32. */
+  offset: u32;
+  /** How many were sent again. */
+  resent: u32;
+  /** When the peer got the first, host's ms, and how long a batch takes to be acknowledged. */
+  moved: f64;
+  roundTrip: f64;
+}
+
+/** What came and what the peer was told of it, `stream/account.ts`. */
+@unmanaged
+export class Account {
+  /** The first number that has not come, and the one behind the last that has. */
+  base: u32;
+  top: u32;
+  /** 1: the peer is to be told something. 2: now. */
+  due: u32;
+  bytes: u32;
+  since: f64;
+  /** The connection on which it was told last when nothing else was to be sent. */
+  lane: u32;
+  /** Batches that had come before. */
+  doubles: u32;
 }
 
 const PORT_ORDER: u32 = PORT_FLOWS + FLOW_MEMORY_BYTES;
@@ -145,9 +189,12 @@ export class Class {
 const CLASS_HEAD: u32 = 32;
 const CLASS_BYTES: u32 = CLASS_HEAD + DELAY_SPANS * 4;
 /** Byte offset of the two classes: bulk, priority. */
-export const PORT_CLASSES: u32 = PORT_ORDER + 64;
+export const PORT_CLASSES: u32 = PORT_ORDER + 80;
+const PORT_KEEP: u32 = PORT_CLASSES + 2 * CLASS_BYTES;
+const PORT_ACCOUNT: u32 = PORT_KEEP + 48;
+const PORT_SEEN: u32 = PORT_ACCOUNT + 40;
 /** What a port needs in all. */
-export const PORT_USED: u32 = PORT_CLASSES + 2 * CLASS_BYTES;
+export const PORT_USED: u32 = PORT_SEEN + SEEN_NUMBERS / 8;
 
 @inline
 export function classOf(port: u32, priority: bool): Class {
@@ -162,6 +209,22 @@ export function delaysOf(port: u32, priority: bool): u32 {
 @inline
 export function orderOf(port: u32): Order {
   return changetype<Order>(PORTS + port * PORT_BYTES + PORT_ORDER);
+}
+
+@inline
+export function keepOf(port: u32): Keep {
+  return changetype<Keep>(PORTS + port * PORT_BYTES + PORT_KEEP);
+}
+
+@inline
+export function accountOf(port: u32): Account {
+  return changetype<Account>(PORTS + port * PORT_BYTES + PORT_ACCOUNT);
+}
+
+/** Where the bits of an account are. */
+@inline
+export function seenOf(port: u32): u32 {
+  return PORTS + port * PORT_BYTES + PORT_SEEN;
 }
 
 @inline

@@ -50,6 +50,9 @@ const STREAM_HELD = 0x100;
 /** Likewise: frames of its session wait for those of an earlier batch. */
 const STREAM_WAITS = 0x200;
 
+/** Likewise: its session is to be tended. */
+const STREAM_TENDED = 0x400;
+
 /** `assembly/port.ts`: of a class, the bytes in front of its delays, and how many spans those are counted in. */
 const CLASS_HEAD = 32;
 const DELAY_SPANS = 32;
@@ -72,13 +75,16 @@ export interface CoreSizes {
 }
 
 /**
- * 432 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
+ * 436 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
  * every session that there can be: one that does not read holds its own and nobody else's. Windows are for 85 compressed
  * sessions of own peers with one connection each; in further ones each frame is compressed by itself.
  */
 export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 2_048, windows: 512 };
-/** 55 MiB: one session of up to 32 connections and one TAP. */
-export const CLIENT_SIZES: CoreSizes = { smallFrames: 6_144, largeFrames: 160, outBuffers: 64, windows: 72 };
+/**
+ * 74 MiB of address space: one session of up to 32 connections and one TAP. Of each kind of frames, when connections stop in
+ * both directions, a quarter waits for those that are missing and a quarter is kept for the peer (KEEP_BYTES_MAX).
+ */
+export const CLIENT_SIZES: CoreSizes = { smallFrames: 8_192, largeFrames: 320, outBuffers: 64, windows: 72 };
 
 /** `packetix`: `protocol/data-plane.md` §5.1, as every peer does; `extended`: `assembly/queue/classify.ts`. */
 export type PriorityRule = 'packetix' | 'extended';
@@ -96,6 +102,8 @@ export interface PortOptions {
   readonly offloadUdp?: boolean;
   /** Both sides are ours: bulk batches are numbered and forwarded in their order, whatever connection they come on. */
   readonly orders?: boolean;
+  /** Beside it: what a connection that stops or goes away has not delivered is sent on another one. Needs `tend`. */
+  readonly resends?: boolean;
   /** Blocks are compressed, `protocol/data-plane.md` §2. */
   readonly compress?: boolean;
   /** Both sides are ours: only blocks that get smaller are compressed. */
@@ -188,6 +196,9 @@ interface CoreExports {
   closeConnection(connection: number, now: number): void;
   releaseLate(port: number, now: number): number;
   batchesSkipped(port: number): number;
+  batchesResent(port: number): number;
+  batchesDoubled(port: number): number;
+  tend(port: number, now: number): number;
   connectionRate(connection: number, rate: number): void;
   revise(port: number): void;
   receive(count: number, now: number): void;
@@ -396,6 +407,26 @@ export class Core {
     return this.#wasm.batchesSkipped(port);
   }
 
+  /** Batches that were sent again because their connection had stopped or gone away. */
+  batchesResent(port: number): number {
+    return this.#wasm.batchesResent(port);
+  }
+
+  /** Batches that came although they had come before, and were dropped. */
+  batchesDoubled(port: number): number {
+    return this.#wasm.batchesDoubled(port);
+  }
+
+  /**
+   * Looks after a session that sends again: finds connections that have stopped, and has the peer told what has come.
+   * To be called every 25 ms or so from the moment on when something was written or `tended` was called, as long as it says
+   * yes; the next `fill` sends what follows from it.
+   */
+  tend(port: number, now: number): boolean {
+    this.calls++;
+    return this.#wasm.tend(port, now) !== 0;
+  }
+
   /** Has the next `fill` look at what waits in the port: a connection that has stopped is found out so. */
   revise(port: number): void {
     this.calls++;
@@ -443,7 +474,7 @@ export class Core {
   /**
    * Handles what was pushed. `failed` is told of each connection that has to be closed, and why; `retired` of each on
    * which the peer has sent its last; `held` of each that is not to be read as long as `isHeld` says so; `waiting` of each
-   * whose session has frames that wait for earlier ones.
+   * whose session has frames that wait for earlier ones; `tended` of each whose session is to be tended.
    */
   receive(
     now: number,
@@ -451,6 +482,7 @@ export class Core {
     retired: (connection: number) => void = () => {},
     held: (connection: number) => void = () => {},
     waiting: (connection: number) => void = () => {},
+    tended: (connection: number) => void = () => {},
   ): void {
     const pieces = this.#pieces;
     if (pieces === 0) return;
@@ -462,9 +494,10 @@ export class Core {
     for (let i = 0; i < pieces; i++) {
       const at = this.#inboxTable + i * 4;
       const word = this.#words[at + 3]!;
-      const result = word & ~(STREAM_HELD | STREAM_WAITS);
+      const result = word & ~(STREAM_HELD | STREAM_WAITS | STREAM_TENDED);
       if (word & STREAM_HELD) held(this.#words[at]!);
       if (word & STREAM_WAITS) waiting(this.#words[at]!);
+      if (word & STREAM_TENDED) tended(this.#words[at]!);
       if (result === STREAM_RETIRED) retired(this.#words[at]!);
       else if (result !== 0) failed(this.#words[at]!, STREAM_ERRORS[result] ?? 'the stream is broken');
     }
@@ -675,6 +708,7 @@ export class Core {
       (options.deflate === true ? 64 : 0) |
       (options.windowed === true ? 128 : 0) |
       (options.orders === true ? 256 : 0) |
+      (options.resends === true ? 1024 : 0) |
       (options.priorityRule === 'extended' ? 512 : 0);
     const windows = options.windows ?? 0;
     if (windows > this.windowsFree) {

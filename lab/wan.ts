@@ -25,6 +25,8 @@ export interface Wan {
   /** Has every frame from or to this TCP port vanish, until `thaw`. */
   freeze(port: number): void;
   thaw(): void;
+  /** Has both ends of the connection with this TCP port get a reset in place of the next segment, and of each further one. */
+  reset(port: number): void;
 }
 
 /** Why there can be no WAN on this machine; undefined when there can. */
@@ -42,6 +44,7 @@ export async function connectByWan(lab: Lab, a: CableEnd, b: CableEnd, path: Wan
   return {
     freeze: (port) => child.write(`freeze ${port}\n`),
     thaw: () => child.write('thaw\n'),
+    reset: (port) => child.write(`reset ${port}\n`),
   };
 }
 

@@ -6,8 +6,11 @@
 import { connectionAt, MAY_SEND } from '../connection';
 import { NONE, OUT_BUFFER_BYTES, OUTBOX_ENTRIES, OUTBOX_ENTRY, OUTBOX_TABLE } from '../memory';
 import { outFree, outTotal, releaseOut, takeOut } from '../pool';
-import { orderOf, portAt, PORT_ORDERS, PORT_QOS } from '../port';
-import { encodeBatch, encodeKeepAlive } from '../stream/encode';
+import { accountOf, keepOf, orderOf, portAt, PORT_ORDERS, PORT_QOS, PORT_RESENDS } from '../port';
+import { isDue, nextTeller } from '../stream/account';
+import { encodeAccount, encodeMark } from '../stream/control';
+import { encodeAgain, encodeBatch, encodeKeepAlive } from '../stream/encode';
+import { mayRun, nextToResend } from '../stream/keep';
 import { assignLanes } from './lanes';
 import { markReady, nextReady } from './ready';
 
@@ -82,10 +85,10 @@ function settle(): void {
 
 function hasWork(id: u32): bool {
   const port = portAt(id);
-  if (port.frames0 != 0 || port.frames1 != 0) return true;
+  if (port.frames0 != 0 || port.frames1 != 0 || keepOf(id).waiting != 0 || accountOf(id).due == 2) return true;
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
     const c = connectionAt(next);
-    if (c.writable && !c.offered && (c.out != 0 || c.keepAlive != 0)) return true;
+    if (c.writable && !c.offered && (c.out != 0 || c.keepAlive != 0 || c.mark)) return true;
   }
   return false;
 }
@@ -100,19 +103,34 @@ function serve(id: u32, now: f64): bool {
   // Buffers that its connections hold. Half of all are for ports that hold none: a session whose 32 connections do not
   // read must not silence those that do.
   let held: u32 = 0;
+  // Those for bulk that have not stopped.
+  let moving: u32 = 0;
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
     if (connectionAt(next).out != 0) held++;
     if (!(connectionAt(next).flags & MAY_SEND)) continue;
     sendable++;
     last = next;
+    if (!connectionAt(next).stalled) moving++;
   }
-  const reserved = port.flags & PORT_QOS && sendable >= 2 ? last : NONE;
+  let reserved = port.flags & PORT_QOS && sendable >= 2 ? last : NONE;
+  if (reserved != NONE && !connectionAt(reserved).stalled) moving--;
+  if (moving == 0 && sendable != 0) {
+    // Bulk goes where priority frames go, or wherever it can.
+    if (reserved == NONE || connectionAt(reserved).stalled) trustAll(id);
+    reserved = NONE;
+  }
   const orders = (port.flags & PORT_ORDERS) != 0;
   // With one connection for bulk there is nothing to keep apart.
   const single = sendable - (reserved == NONE ? 0 : 1) == 1;
+  const resends = (port.flags & PORT_RESENDS) != 0;
+  const again = resends && keepOf(id).waiting != 0;
+  const runs = port.frames0 != 0 && (!resends || mayRun(id, now));
   const byFlow = !orders && !single;
   if (byFlow && port.frames0 != 0) assignLanes(id, reserved, now);
   const bulk = orders ? nextInTurn(id, reserved, now) : lastFree(id, reserved);
+  // What the peer is told rides with bulk, if there is any.
+  const rides = bulk != NONE && (runs || again);
+  const teller = resends && !rides && accountOf(id).due == 2 ? nextTeller(id) : NONE;
   const most = orders && !single && bulk != NONE && !hasEverything(id, bulk) ? TURN_BYTES : OUT_BUFFER_BYTES;
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
     const c = connectionAt(next);
@@ -123,8 +141,9 @@ function serve(id: u32, now: f64): bool {
     }
     if (c.out == 0) {
       const takesPriority = port.frames1 != 0 && next == (reserved == NONE ? bulk : reserved);
-      const takesBulk = port.frames0 != 0 && (byFlow ? c.flows != 0 && isFree(next) : next == bulk);
-      if (!takesPriority && !takesBulk && c.keepAlive == 0) continue;
+      const takesBulk = runs && (byFlow ? c.flows != 0 && isFree(next) : next == bulk);
+      const takesAgain = again && next == bulk;
+      if (!takesPriority && !takesBulk && !takesAgain && next != teller && c.keepAlive == 0 && !c.mark) continue;
       c.out = held == 0 || outFree > outTotal >> 1 ? takeOut() : 0;
       if (c.out == 0) {
         starved = true;
@@ -132,11 +151,15 @@ function serve(id: u32, now: f64): bool {
       }
       held++;
       c.outLength = c.outTaken = 0;
-      if (c.keepAlive != 0) encodeKeepAlive(c);
-      if (takesPriority) encodeBatch(c, id, true, NONE, OUT_BUFFER_BYTES, now);
+      // First, because it fits in an empty buffer.
+      if (takesAgain) for (let batch = nextToResend(id); batch != 0 && encodeAgain(next, id, batch, now); ) batch = nextToResend(id);
+      if (c.mark) encodeMark(c, next, now);
+      if (resends && !c.stalled && isDue(id)) encodeAccount(c, id);
+      if (c.keepAlive != 0 && c.outLength + 8 + c.keepAlive <= OUT_BUFFER_BYTES) encodeKeepAlive(c);
+      if (takesPriority) encodeBatch(next, id, true, NONE, OUT_BUFFER_BYTES, now);
       if (takesBulk) {
         const before = c.outLength;
-        encodeBatch(c, id, false, byFlow ? next : NONE, most, now);
+        encodeBatch(next, id, false, byFlow ? next : NONE, most, now);
         if (orders) noteTurn(id, next, c.outLength - before, now);
       }
       if (c.outLength == 0) {
@@ -152,6 +175,11 @@ function serve(id: u32, now: f64): bool {
   }
   if (starved) markReady(id);
   return !starved;
+}
+
+/** No connection is left that has not stopped: none is any better than the others. */
+function trustAll(id: u32): void {
+  for (let next = portAt(id).firstConnection; next != NONE; next = connectionAt(next).next) connectionAt(next).stalled = 0;
 }
 
 /** Of several that are free the last is used, as the reference does (§4.3). */
@@ -218,7 +246,7 @@ function noteTurn(id: u32, connection: u32, bytes: u32, now: f64): void {
 @inline
 function isFree(id: u32): bool {
   const c = connectionAt(id);
-  return (c.flags & MAY_SEND) != 0 && c.writable != 0 && c.out == 0 && !c.offered;
+  return (c.flags & MAY_SEND) != 0 && c.writable != 0 && c.out == 0 && !c.offered && !c.stalled;
 }
 
 function offer(id: u32): void {

@@ -6,9 +6,11 @@ import { DROP_LONG, DROP_MEMORY, DROP_SHORT } from '../counters';
 import { INFLATE_SLACK } from '../deflate/inflate';
 import { BATCH_NUMBERED, BLOCK_DEFLATED, BLOCK_UNFINISHED, FRAME_MIN, KEEP_ALIVE_MARK, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE } from '../memory';
 import { frameOf, releaseSlot, Slot, takeSlot } from '../pool';
-import { codecOf, countDrop, portAt, PORT_COMPRESS, PORT_DEFLATE, PORT_OFFLOAD, PORT_ORDERS, PORT_RETIRES } from '../port';
+import { codecOf, countDrop, portAt, PORT_COMPRESS, PORT_DEFLATE, PORT_OFFLOAD, PORT_ORDERS, PORT_RESENDS, PORT_RETIRES } from '../port';
 import { takeDeflated } from './compression';
-import { arrive, BATCH_PLAIN, beginBatch, endBatch } from './order';
+import { CONTROL_WORDS, isControl, onControl } from './control';
+import { acknowledgeWord, forgetCursor } from './keep';
+import { arrive, BATCH_DOUBLE, BATCH_PLAIN, beginBatch, endBatch } from './order';
 
 export const STREAM_OK: u32 = 0;
 /** A block is longer than the session allows: the connection is to be closed. */
@@ -20,7 +22,7 @@ export const STREAM_SEGMENT_TOO_LONG: u32 = 4;
 
 /** A deflated block does not fit what came before it, or no memory was left for it: the connection is to be closed. */
 export const STREAM_DEFLATE: u32 = 5;
-/** The number of a batch is none: the connection is to be closed. */
+/** The number of a batch is none, or what is in its place: the connection is to be closed. */
 export const STREAM_NUMBER: u32 = 6;
 
 /** The peer has sent its last on this connection, which is in order. */
@@ -35,6 +37,9 @@ const KEEP_ALIVE_BODY: u8 = 4;
 const SEGMENT: u8 = 6;
 /** Behind a count with BATCH_NUMBERED. */
 const NUMBER: u8 = 7;
+/** Of a batch without blocks, `control.ts`: the argument, and the words that follow. */
+const CONTROL: u8 = 8;
+const WORDS: u8 = 9;
 /** Behind an error: whatever still comes is not looked at. */
 const BROKEN: u8 = 5;
 
@@ -51,6 +56,7 @@ export function decode(id: u32, at: u32, end: u32, now: f64): u32 {
 function decodeBytes(id: u32, at: u32, end: u32, now: f64): u32 {
   const c = connectionAt(id);
   c.receivedBytes += end - at;
+  if (c.state == WORDS) forgetCursor();
   while (at < end) {
     const state = c.state;
     if (state == BODY && c.deflated) {
@@ -122,8 +128,28 @@ function onNumber(id: u32, number: u32, now: f64): u32 {
     return STREAM_OK;
   }
   if (c.state == NUMBER) {
+    if (c.blocks == 0 && portAt(c.port).flags & PORT_RESENDS && isControl(number)) {
+      c.size = number;
+      c.state = CONTROL;
+      return STREAM_OK;
+    }
     if (c.blocks == 0 || !beginBatch(id, number, now)) return STREAM_NUMBER;
     c.state = SIZE;
+    return STREAM_OK;
+  }
+  if (c.state == CONTROL) {
+    onControl(c, c.size & ~CONTROL_WORDS, number, now);
+    c.blocks = c.size & CONTROL_WORDS;
+    c.size = number;
+    c.state = c.blocks != 0 ? WORDS : COUNT;
+    c.received = now;
+    return STREAM_OK;
+  }
+  if (c.state == WORDS) {
+    acknowledgeWord(c.port, c.size, number, now);
+    c.size += 32;
+    if (--c.blocks == 0) c.state = COUNT;
+    c.received = now;
     return STREAM_OK;
   }
   if (c.state == KEEP_ALIVE_SIZE) {
@@ -177,7 +203,7 @@ function startBlock(id: u32, number: u32, now: f64): void {
   c.state = BODY;
   c.missing = number;
   // How long the frame is, and where it is put together, is not known yet.
-  if (c.deflated) return;
+  if (c.deflated || c.batchState == BATCH_DOUBLE) return;
   if (number < FRAME_MIN) {
     countDrop(c.port, DROP_SHORT);
   } else if (number > port.frameMax) {
@@ -222,6 +248,7 @@ function takePart(id: u32, at: u32, bytes: u32, now: f64): u32 {
 @inline
 function endBlock(id: u32, now: f64): void {
   const c = connectionAt(id);
+  c.blockIndex++;
   c.state = --c.blocks != 0 ? SIZE : COUNT;
   if (c.blocks == 0 && c.batchState != BATCH_PLAIN) endBatch(id, now);
 }

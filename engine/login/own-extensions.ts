@@ -15,6 +15,9 @@ export const EXTENSION_OFFLOAD = 'offload';
 /** Bulk batches are numbered, so that one flow can use several connections (`assembly/stream/order.ts`). */
 export const EXTENSION_ORDER = 'order';
 
+/** Beside it: batches of a connection that stops or goes away come again on another one (`assembly/stream/keep.ts`). */
+export const EXTENSION_RESEND = 'resend';
+
 /** In a compressed session only blocks that get smaller are compressed (`assembly/memory.ts`, BLOCK_DEFLATED). */
 export const EXTENSION_DEFLATE = 'deflate';
 
@@ -28,6 +31,7 @@ const OWN_EXTENSIONS: Extensions = new Map([
   [EXTENSION_RETIRE, 1],
   [EXTENSION_OFFLOAD, 1],
   [EXTENSION_ORDER, 1],
+  [EXTENSION_RESEND, 1],
 ]);
 const OF_COMPRESSION: Extensions = new Map([
   [EXTENSION_DEFLATE, 1],
@@ -69,6 +73,7 @@ export function portAbilities(agreed: Extensions, compress: boolean, connections
   const abilities = {
     retires: agreed.has(EXTENSION_RETIRE),
     orders: agreed.has(EXTENSION_ORDER),
+    resends: agreed.has(EXTENSION_ORDER) && agreed.has(EXTENSION_RESEND),
     compress,
     deflate,
     windowed,

@@ -36,6 +36,10 @@ const TAP_READ_BYTES = 256 * 1024;
 const SILENCE_MS = 1;
 /** How often it is looked, in the time that frames may wait for earlier ones. */
 const LATE_LOOKS = 5;
+/** Milliseconds between two looks at sessions that wait for their peers' word or owe it: a tenth of what a stall takes. */
+const TEND_MS = 25;
+/** So late this process stood still, and what the peers have said meanwhile has not been read yet. */
+const TEND_LATE_MS = 100;
 
 export class Plane {
   readonly #core: Core;
@@ -48,6 +52,10 @@ export class Plane {
   readonly #held = new Set<number>();
   /** Ports with frames that wait for earlier ones. */
   readonly #late = new Set<number>();
+  /** Ports that are to be tended: `Core.tend`. */
+  readonly #tended = new Set<number>();
+  /** When they are tended next, host's ms; Infinity: the last time came too late. */
+  #tendAt = 0;
   /** Free places in the core's read table, as it said last. */
   #places = 0;
   #turnIsDue = false;
@@ -157,6 +165,7 @@ export class Plane {
       (connection) => this.#lanes.get(connection)?.retired(),
       (connection) => this.#hold(connection),
       (connection) => this.#awaitLate(connection),
+      (connection) => this.#tend(this.#lanes.get(connection)?.port),
     );
   }
 
@@ -178,6 +187,30 @@ export class Plane {
     }
     this.wake();
   }
+
+  #tend(port: number | undefined): void {
+    if (port === undefined || this.#tended.has(port)) return;
+    this.#tended.add(port);
+    if (this.#tended.size === 1) this.#tendLater();
+  }
+
+  #tendLater(): void {
+    this.#tendAt = this.#clock.now() + TEND_MS;
+    this.#scheduler.after(TEND_MS, this.#tendAll);
+  }
+
+  /** A port that was closed meanwhile has nothing to tend. */
+  readonly #tendAll = (): void => {
+    const now = this.#clock.now();
+    if (now - this.#tendAt > TEND_LATE_MS) {
+      this.#tendAt = Number.POSITIVE_INFINITY;
+      this.#scheduler.after(0, this.#tendAll);
+      return;
+    }
+    for (const port of this.#tended) if (!this.#core.tend(port, now)) this.#tended.delete(port);
+    if (this.#tended.size > 0) this.#tendLater();
+    this.wake();
+  };
 
   #hold(connection: number): void {
     const lane = this.#lanes.get(connection);
@@ -239,9 +272,11 @@ export class Plane {
 
   #write(offer: number): void {
     const connection = this.#core.offeredConnection(offer);
-    const channel = connection === undefined ? undefined : this.#lanes.get(connection)?.channel;
-    if (channel === undefined) return this.#core.written(offer, 0, false);
+    const lane = connection === undefined ? undefined : this.#lanes.get(connection);
+    if (lane === undefined) return this.#core.written(offer, 0, false);
+    const { channel } = lane;
     const taken = channel.write(this.#core.offeredBytes(offer));
+    this.#tend(lane.port);
     this.#gauge.note(connection!);
     this.#core.written(offer, taken, channel.writable);
   }

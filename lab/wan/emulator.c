@@ -5,7 +5,7 @@
  *   emulator IF_A IF_B DELAY_MS LOSS_PERCENT SEED RATE_MBIT QUEUE_FRAMES FLOW_MBIT FLOW_QUEUE_FRAMES
  *
  * DELAY_MS is one way. A rate of 0 is none. Lines on standard input: "freeze PORT" has every frame of that TCP port
- * vanish, "thaw" ends it. The end of standard input ends the program.
+ * vanish, "thaw" ends it, "reset PORT" turns every one into a reset. The end of standard input ends the program.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -54,7 +54,7 @@ static struct frame *heap[FRAMES_MAX];
 static struct frame *spare[FRAMES_MAX];
 static int waiting, spares;
 static uint64_t numbers, chance;
-static int frozen_port;
+static int frozen_port, reset_port;
 static double delay_ms, loss_percent, rate_mbit, flow_mbit;
 static int queue_frames, flow_queue_frames;
 
@@ -134,6 +134,35 @@ static int flow_of(const struct frame *f, int *from, int *to) {
   return (int)(hash % FLOWS);
 }
 
+/* Adds bytes to a checksum of the Internet (RFC 1071). */
+static uint32_t add(uint32_t sum, const uint8_t *bytes, int length) {
+  for (int i = 0; i < length; i++) sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
+  return sum;
+}
+
+static void put_checksum(uint8_t *at, uint32_t sum) {
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  at[0] = (uint8_t)(~sum >> 8);
+  at[1] = (uint8_t)~sum;
+}
+
+/* Makes a reset of a TCP segment, with the same numbers: who gets it expects just these (RFC 5961 section 3.2). */
+static void make_reset(struct frame *f) {
+  uint8_t *ip = f->bytes + 14;
+  int head = (ip[0] & 15) * 4;
+  uint8_t *tcp = ip + head;
+  int total = head + 20;
+  ip[2] = (uint8_t)(total >> 8);
+  ip[3] = (uint8_t)total;
+  ip[10] = ip[11] = 0;
+  put_checksum(ip + 10, add(0, ip, head));
+  tcp[12] = 5 << 4;
+  tcp[13] = 0x14;
+  memset(tcp + 14, 0, 6);
+  put_checksum(tcp + 16, add(add(6 + 20, ip + 12, 8), tcp, 20));
+  f->length = 14 + total;
+}
+
 /* When a link of that rate has sent the frame, or 0 when its queue is full. */
 static ns_t through(ns_t *free_at, ns_t start, int length, double mbit, int queue) {
   /* What the frame takes on a wire: preamble, checksum and gap included. */
@@ -149,6 +178,7 @@ static int accept_frame(struct frame *f, ns_t start) {
   int from = 0, to = 0;
   int flow = flow_of(f, &from, &to);
   if (frozen_port != 0 && flow >= 0 && (from == frozen_port || to == frozen_port)) return 0;
+  if (reset_port != 0 && flow >= 0 && (from == reset_port || to == reset_port)) make_reset(f);
   if (loss_percent > 0 && random_share() * 100 < loss_percent) return 0;
   ns_t due = start;
   if (flow_mbit > 0 && flow >= 0) {
@@ -186,7 +216,8 @@ static void obey(void) {
   int port;
   if (sscanf(line, "freeze %d", &port) == 1) frozen_port = port;
   else if (strncmp(line, "thaw", 4) == 0) frozen_port = 0;
-  else fprintf(stderr, "emulator: expected freeze PORT or thaw, got %s", line);
+  else if (sscanf(line, "reset %d", &port) == 1) reset_port = port;
+  else fprintf(stderr, "emulator: expected freeze PORT, thaw or reset PORT, got %s", line);
 }
 
 int main(int argc, char **argv) {

@@ -11,6 +11,8 @@ const TUNNELS: readonly PortOptions[] = [
   { compress: true, deflate: true, offload: true, ...LARGE },
   { compress: true, deflate: true, offload: true, windowed: true, windows: 6, orders: true, ...LARGE },
   { orders: true, offload: true, ...LARGE },
+  { orders: true, resends: true, ...LARGE },
+  { compress: true, deflate: true, windowed: true, windows: 6, orders: true, resends: true, ...LARGE },
 ];
 
 /** The stream of a session that compresses, or numbers its batches, or both: the first byte of an input says which. */
@@ -23,11 +25,22 @@ export function compressedTarget(build: Build): Target {
     maxBytes: 12_000,
     run(input) {
       const hub = rig.core.openPatch();
-      const tunnel = rig.session(hub, TUNNELS[(input[0] ?? 0) % TUNNELS.length]!);
+      const options = TUNNELS[(input[0] ?? 0) % TUNNELS.length]!;
+      const tunnel = rig.session(hub, options);
       const sink = rig.session(hub, LARGE);
+      const lanes = [tunnel.connection];
+      if (options.resends === true) lanes.push(rig.core.openConnection(tunnel.port, true, rig.now));
       try {
         // What depends on the input alone is cut the same each time.
-        for (const part of pieces(new Rng(input.length), input.subarray(1))) rig.feed(tunnel.connection, part);
+        const chance = new Rng(input.length);
+        for (const part of pieces(chance, input.subarray(1))) {
+          // Something that the input may say has come.
+          if (lanes.length > 1) sink.send(bulk(part.length & 0xff));
+          rig.drain();
+          rig.feed(lanes[part.length % lanes.length]!, part);
+        }
+        rig.now += 300;
+        rig.core.tend(tunnel.port, rig.now);
         rig.drain();
       } finally {
         rig.core.closePort(tunnel.port);

@@ -32,6 +32,8 @@ export class SimChannel implements Channel {
   record = false;
   /** The other side has vanished: nothing arrives, nothing is answered. */
   mute = false;
+  /** Nothing that was sent to this end comes in, and the sender is not told: it stays in its window. */
+  #frozen = false;
   #peer!: SimChannel;
   readonly #world: World;
   readonly #link: LinkOptions;
@@ -96,6 +98,22 @@ export class SimChannel implements Channel {
 
   resume(): void {
     this.#paused = false;
+    if (!this.#frozen) this.#takeWaiting();
+  }
+
+  /** Nothing passes, either way, until `thaw`. */
+  freeze(): void {
+    this.#frozen = this.#peer.#frozen = true;
+  }
+
+  thaw(): void {
+    for (const end of [this, this.#peer]) {
+      end.#frozen = false;
+      if (!end.#paused) end.#takeWaiting();
+    }
+  }
+
+  #takeWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { bytes, bare, taken } of waiting) this.#world.soon(() => this.#arrive(bytes, bare, taken));
@@ -138,7 +156,7 @@ export class SimChannel implements Channel {
   /** What is not read stays in the window of the sender. */
   #arrive(bytes: Uint8Array, bare: boolean, taken: () => void): void {
     if (this.#closed) return;
-    if (this.#paused) {
+    if (this.#paused || this.#frozen) {
       this.#waiting.push({ bytes, bare, taken });
       return;
     }

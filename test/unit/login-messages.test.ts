@@ -9,6 +9,7 @@ import { grantedConnections, usableConnections } from '../../engine/login/connec
 import { describeError } from '../../engine/login/errors.ts';
 import { buildHello, readHello } from '../../engine/login/hello.ts';
 import { asksForBridge, buildLogin, type LoginRequest, readLogin } from '../../engine/login/login-request.ts';
+import { agreedExtensions, ownExtensions, portAbilities } from '../../engine/login/own-extensions.ts';
 import { DEFAULT_POLICY, getPolicy, POLICY_FLAGS, POLICY_NUMBERS, putPolicy } from '../../engine/login/policy.ts';
 import { buildRefusal, type MessageError } from '../../engine/login/reply.ts';
 import { buildWelcome, readWelcome, type Welcome } from '../../engine/login/welcome.ts';
@@ -211,6 +212,18 @@ describe('login', () => {
     expect([0, 1, 32, 33, 0xffffffff].map((count) => good(readLogin(asking(count))).maxConnection)).toEqual([
       1, 1, 32, 32, 32,
     ]);
+  });
+});
+
+describe('what own peers agree on', () => {
+  const circumstances = { compress: false, connections: 8, windowsFree: 0 };
+
+  it('sends batches again only where they are put in order', () => {
+    const all = agreedExtensions(ownExtensions(circumstances), circumstances);
+    expect(portAbilities(all, false, 8)).toMatchObject({ orders: true, resends: true });
+    expect(portAbilities(new Map([['order', 1]]), false, 8)).toMatchObject({ orders: true, resends: false });
+    expect(portAbilities(new Map([['resend', 1]]), false, 8)).toMatchObject({ orders: false, resends: false });
+    expect(portAbilities(new Map(), false, 8)).toMatchObject({ orders: false, resends: false });
   });
 });
 

@@ -94,13 +94,13 @@ describe.each(BUILDS)('%s: memory', (build) => {
       ['HUBS', constant('HUBS'), 1_024 * constant('HUB_BYTES')],
       ['PORTS', constant('PORTS'), 2_048 * constant('PORT_BYTES')],
       ['CONNECTIONS', constant('CONNECTIONS'), 4_096 * constant('CONNECTION_BYTES')],
-      ['STORM', 0x32_0000, 16_384 * 32],
-      ['FDB_BUCKETS', 0x3a_0000, 0x2_0000 * 4],
-      ['FDB', 0x42_0000, 0x1_0000 * 64],
-      ['NODES', 0x82_0000, 0x4_0000 * 12],
-      ['SEGMENTS', 0xb2_0000, 8_193 * 4],
-      ['FLOWS', 0xb2_9000, 16 * 32],
-      ['TAP_WRITE_SLOTS', 0xb2_a000, constant('TAP_BATCH') * 4],
+      ['STORM', 0x5a_0000, 16_384 * 32],
+      ['FDB_BUCKETS', 0x62_0000, 0x2_0000 * 4],
+      ['FDB', 0x6a_0000, 0x1_0000 * 64],
+      ['NODES', 0xaa_0000, 0x4_0000 * 12],
+      ['SEGMENTS', 0xda_0000, 8_193 * 4],
+      ['FLOWS', 0xda_9000, 16 * 32],
+      ['TAP_WRITE_SLOTS', 0xda_a000, constant('TAP_BATCH') * 4],
       ['DEFLATE', constant('DEFLATE'), constant('INFLATE_END') - constant('DEFLATE')],
       ['DEFLATE_CODES', constant('DEFLATE_CODES'), constant('CODES_END') - constant('DEFLATE_CODES')],
       // 286 and 30 symbols.
@@ -109,7 +109,8 @@ describe.each(BUILDS)('%s: memory', (build) => {
       // And the end of the block.
       ['DEFLATE_TOKENS', constant('DEFLATE_TOKENS'), 16_385 * 4],
       ['DEFLATE_RESULT', constant('DEFLATE_RESULT'), constant('DEFLATE_RESULT_BYTES')],
-      ['BULK', 0xb8_0000, 2_048 * 32 * 64],
+      ['BULK', 0xe0_0000, 2_048 * 32 * 64],
+      ['BATCHES', 0x120_0000, 0x8000 * 48],
       ['POOLS', constant('POOLS'), 0],
     ];
     for (const [i, [name, start, bytes]] of regions.entries()) {
@@ -132,7 +133,7 @@ describe.each(BUILDS)('%s: memory', (build) => {
   test('the sizes of a server and of a client can be had, and memory does not grow', () => {
     for (const [sizes, mebibytes] of [
       [SERVER_SIZES, 440],
-      [CLIENT_SIZES, 56],
+      [CLIENT_SIZES, 76],
     ] as const) {
       const core = new Core(coreBinary, {
         sizes,
