@@ -24,6 +24,11 @@ export class BareSocket extends BunWire implements PlainWire {
   get remote(): Address {
     return remoteOf(this.socket) ?? { address: '', port: 0 };
   }
+
+  /** Without TLS, Bun's `end` closes both directions at once; `shutdown` sends FIN and goes on reading. */
+  override end(): void {
+    this.socket.shutdown();
+  }
 }
 
 /** What a bare socket tells. @param opened Gets it as soon as it is there. */

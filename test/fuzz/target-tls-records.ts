@@ -126,24 +126,22 @@ function finishedIn(lab: FuzzLab, { version, suite }: Combination, keys: Uint8Ar
   return last;
 }
 
-/** One record on its way. */
+/** One record as its sender meant it, and where it ends in what he meant to send. */
 interface Sent {
-  bytes: Uint8Array;
-  /** As it was. */
-  readonly sealed: Uint8Array;
-  /** Which of those that were sealed; -1 for what was not sealed by the peer. */
-  readonly sequence: number;
+  readonly bytes: Uint8Array;
   readonly data: Uint8Array;
+  readonly end: number;
 }
 
 interface Plan {
-  readonly records: readonly Sent[];
+  readonly sent: readonly Sent[];
+  /** What arrives. */
   readonly stream: Uint8Array;
-  /** Data in front of the first record that is not as it should be. */
+  /** Data of the records that arrive as they were sent and in their order, from the first one on. */
   readonly clean: Uint8Array;
-  /** With that of the first one that is not, which SSL 3.0 may not see. */
+  /** With that of the next one, of which SSL 3.0 may not see that it is damaged. */
   readonly most: Uint8Array;
-  /** Whether that one, when it comes, has to be refused. */
+  /** Whether there is a whole record behind them, which then is a wrong one. */
   readonly broken: boolean;
 }
 
@@ -154,24 +152,25 @@ const NOTHING = new Uint8Array(0);
  * sealed as they have to be, and then damaged, repeated, left out, exchanged.
  */
 function makePlan(bench: Bench, opened: Opened, input: Uint8Array): Plan {
-  const records: Sent[] = [];
+  const sent: Sent[] = [];
+  const arriving: Uint8Array[] = [];
   let at = 2;
-  let sequence = 0;
-  let sent = 0;
   let bytes = 0;
+  let position = 0;
   const next = (): number => input[at++] ?? 0;
   // Zeros behind its end.
   const take = (count: number): Uint8Array => Uint8Array.from({ length: count }, next);
   const add = (type: number, body: Uint8Array): void => {
     const record = bench.seal(type, body);
     bytes += record.length;
-    records.push({ bytes: record, sealed: record, sequence: sequence++, data: type === data ? body : NOTHING });
+    arriving.push(record);
+    sent.push({ bytes: record, data: type === data ? body : NOTHING, end: bytes });
   };
   const wish = opened.side === 'client' ? 0 : 1;
   bench.use(opened.seal);
-  while (at < input.length && records.length < RECORDS_MAX && bytes < BYTES_MAX) {
+  while (at < input.length && arriving.length < RECORDS_MAX && bytes < BYTES_MAX) {
     const op = next();
-    const last = records.at(-1);
+    const last = arriving.at(-1);
     switch (op & 15) {
       case 0:
         add(data, NOTHING);
@@ -186,74 +185,70 @@ function makePlan(bench: Bench, opened: Opened, input: Uint8Array): Plan {
         add(alert, take(op < 128 ? 2 : next() & 7));
         break;
       case 4:
-        add(op < 128 ? rngType(next()) : next(), take(next() & 15));
+        add(op < 128 ? knownType(next()) : next(), take(next() & 15));
         break;
       case 5:
-        if (last !== undefined) damage(last, op, next(), next());
+        if (last !== undefined) arriving[arriving.length - 1] = damaged(last, op, next(), next());
         break;
       case 6:
-        if (last !== undefined) records.push({ ...last });
+        if (last !== undefined) arriving.push(last);
         break;
       case 7:
-        records.pop();
+        arriving.pop();
         break;
       case 8:
-        if (records.length > 1) records.push(...records.splice(-2).toReversed());
+        if (arriving.length > 1) arriving.push(...arriving.splice(-2).toReversed());
         break;
       case 9:
-        records.push(foreign(take(1 + (next() & 63))));
+        arriving.push(take(1 + (next() & 63)));
         break;
       case 10: {
         const way = bench.keep();
         bench.use(opened.reflect);
-        records.push(foreign(bench.seal(data, take(4))));
+        arriving.push(bench.seal(data, take(4)));
         bench.use(way);
         break;
       }
       default: {
         const length = op < 240 ? next() : Math.min(next() * 65, 0x4000);
-        add(data, STREAM.subarray(sent, sent + length));
-        sent += length;
+        add(data, STREAM.subarray(position, position + length));
+        position += length;
       }
     }
   }
-  const first = records.findIndex(
-    ({ bytes: found, sealed, sequence: number }, i) => number !== i || Buffer.compare(found, sealed) !== 0,
-  );
-  const right = first === -1 ? records : records.slice(0, first);
+  const stream = join(...arriving);
+  const wrong = sent.findIndex(({ bytes: record, end }) => {
+    return Buffer.compare(stream.subarray(end - record.length, end), record) !== 0;
+  });
+  const clean = wrong === -1 ? sent : sent.slice(0, wrong);
   const { version, suite } = opened.combination;
   // The last byte of the padding is all that it looks at.
   const blind = version === SSL3 && suite.ivBytes > 0;
   return {
-    records,
-    stream: join(...records.map((record) => record.bytes)),
-    clean: join(...right.map((record) => record.data)),
-    most: join(...(blind ? records.slice(0, right.length + 1) : right).map((record) => record.data)),
-    broken: first !== -1 && isWhole(records[first]!.bytes) && !blind,
+    ...{ sent, stream },
+    clean: join(...clean.map((record) => record.data)),
+    most: join(...sent.slice(0, clean.length + (blind ? 1 : 0)).map((record) => record.data)),
+    broken: !blind && beginsWhole(stream.subarray(clean.at(-1)?.end ?? 0)),
   };
 }
 
+/** Whether there is all of a record, as its header says. */
+function beginsWhole(bytes: Uint8Array): boolean {
+  return bytes.length >= 5 && bytes.length >= 5 + ((bytes[3]! << 8) | bytes[4]!);
+}
+
 /** Known types are as rare as others otherwise. */
-function rngType(byte: number): number {
+function knownType(byte: number): number {
   return 20 + (byte & 3);
 }
 
-function foreign(bytes: Uint8Array): Sent {
-  return { bytes, sealed: bytes, sequence: -1, data: NOTHING };
-}
-
-/** Whether its header says how long it is. */
-function isWhole(bytes: Uint8Array): boolean {
-  return bytes.length >= 5 && bytes.length === 5 + ((bytes[3]! << 8) | bytes[4]!);
-}
-
-function damage(record: Sent, op: number, place: number, bits: number): void {
-  const { length } = record.bytes;
-  if (length === 0) return;
-  record.bytes = record.bytes.slice();
-  // A part of it never comes, or its header is another one, or some byte of it.
-  if (op >= 192) record.bytes = record.bytes.slice(0, -1 - (place % length));
-  else record.bytes[place % (op >= 128 ? Math.min(5, length) : length)]! ^= bits || 1;
+/** A part of it never comes, or its header is another one, or some byte of it. */
+function damaged(record: Uint8Array, op: number, place: number, bits: number): Uint8Array {
+  const { length } = record;
+  if (op >= 192 || length === 0) return record.slice(0, -1 - (place % (length || 1)));
+  const changed = record.slice();
+  changed[place % (op >= 128 ? Math.min(5, length) : length)]! ^= bits || 1;
+  return changed;
 }
 
 /** What the end said once it was open, in clear. */
@@ -354,13 +349,8 @@ function playStop(bench: Bench, opened: Opened, index: number, plan: Plan, stopA
   });
   if (stopped) {
     check(count === stopAt + 1, 'more is delivered behind a stop');
-    const behind = plan.records.findIndex(
-      (
-        (left) => (record) =>
-          record.data.length > 0 && left-- === 0
-      )(stopAt),
-    );
-    const rest = join(...plan.records.slice(behind + 1).map((record) => record.bytes));
+    const { end } = plan.sent.filter((record) => record.data.length > 0)[stopAt]!;
+    const rest = plan.stream.subarray(end);
     check(Buffer.compare(tls.takeRest(), rest) === 0, 'the rest is not what came');
   }
   tls.release();

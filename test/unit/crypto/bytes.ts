@@ -27,11 +27,14 @@ export function shifted(bytes: Uint8Array, offset: number): Uint8Array<ArrayBuff
   return whole.subarray(offset, offset + bytes.length);
 }
 
-/** Whether nothing around what `shifted` made was written to. */
-export function isFramed(part: Uint8Array): boolean {
+/** Nothing around what `shifted` made was written to. */
+export function mustBeFramed(part: Uint8Array): void {
   const whole = new Uint8Array(part.buffer);
   const end = part.byteOffset + part.length;
-  return whole.every((byte, at) => byte === 0xee || (at >= part.byteOffset && at < end));
+  for (let at = 0; at < whole.length; at++) {
+    if (at === part.byteOffset) at = end;
+    if (whole[at] !== 0xee) throw new Error(`byte ${at - part.byteOffset} was written, of ${part.length}`);
+  }
 }
 
 /** Whether these bytes are anywhere in a memory. */
@@ -56,4 +59,9 @@ export function withoutZeros(memory: Uint8Array): Uint8Array {
 export function mustEqual(found: Uint8Array, expected: Uint8Array, what: () => string): void {
   if (viewOf(found).equals(viewOf(expected))) return;
   throw new Error(`${what()}: found ${hexOf(found)}, expected ${hexOf(expected)}`);
+}
+
+/** Likewise of numbers, names and lists of them. */
+export function mustBe(found: unknown, expected: unknown, what: () => string): void {
+  if (String(found) !== String(expected)) throw new Error(`${what()}: found ${found}, expected ${expected}`);
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type AeadMessage, ChaCha20Poly1305, TAG_BYTES } from '../../../engine/crypto/ciphers.ts';
 import { World } from '../../sim/world.ts';
 import { BUILDS } from '../core/rig.ts';
-import { holds, isFramed, mustEqual, shifted } from './bytes.ts';
+import { holds, mustBeFramed, mustEqual, shifted } from './bytes.ts';
 import * as reference from './references.ts';
 import { rig } from './rig.ts';
 
@@ -35,7 +35,7 @@ describe.each(BUILDS)('%s: ChaCha20-Poly1305', (build) => {
         check([{ nonce, additional: shifted(input.subarray(3, 16), offset), bytes }], () => `${length} at ${offset}`);
         // What the caller gave is not changed.
         mustEqual(bytes, input.subarray(0, length), () => 'the message');
-        expect(isFramed(bytes)).toBe(true);
+        mustBeFramed(bytes);
       }
     }
   });

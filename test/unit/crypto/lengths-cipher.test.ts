@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type BlockCipher, Cbc, chacha20, poly1305, Rc4 } from '../../../engine/crypto/ciphers.ts';
 import { World } from '../../sim/world.ts';
 import { BUILDS } from '../core/rig.ts';
-import { isFramed, mustEqual, shifted } from './bytes.ts';
+import { mustBeFramed, mustEqual, shifted } from './bytes.ts';
 import * as reference from './references.ts';
 import { rig } from './rig.ts';
 import { Rc4Twin } from './twins.ts';
@@ -28,10 +28,10 @@ describe.each(BUILDS)('%s', (build) => {
         const what = () => `${length} bytes at ${offset}`;
         const bytes = shifted(part, offset);
         const cipher = new Rc4(crypto, key.subarray(0, 16));
-        expect(cipher.apply(bytes)).toBe(bytes);
+        cipher.apply(bytes);
         cipher.release();
         mustEqual(bytes, expected, what);
-        expect(isFramed(bytes)).toBe(true);
+        mustBeFramed(bytes);
         const at = crypto.scratch + 512 + offset;
         crypto.bytes.set(key.subarray(0, 16), crypto.scratch);
         crypto.wasm.rc4Key(slot.number, crypto.scratch, 16);
@@ -81,10 +81,10 @@ describe.each(BUILDS)('%s', (build) => {
       for (let offset = 0; offset < 16; offset++) {
         const bytes = shifted(part, offset);
         const cipher = new Cbc(crypto, name, way, shifted(keys, offset), shifted(iv, offset));
-        expect(cipher.apply(bytes)).toBe(bytes);
+        cipher.apply(bytes);
         cipher.release();
         mustEqual(bytes, expected, () => `${length} bytes at ${offset}`);
-        expect(isFramed(bytes)).toBe(true);
+        mustBeFramed(bytes);
       }
       for (let cut = 0; cut <= length; cut += block) {
         const bytes = part.slice();
@@ -154,9 +154,9 @@ describe.each(BUILDS)('%s', (build) => {
       for (let offset = length <= 192 ? 0 : length % 16; offset < 16; offset += length <= 192 ? 1 : 16) {
         const what = () => `${length} bytes at ${offset}`;
         const bytes = shifted(part, offset);
-        expect(chacha20(crypto, shifted(keys, offset), shifted(nonce, offset), 3, bytes)).toBe(bytes);
+        chacha20(crypto, shifted(keys, offset), shifted(nonce, offset), 3, bytes);
         mustEqual(bytes, expected, what);
-        expect(isFramed(bytes)).toBe(true);
+        mustBeFramed(bytes);
         const { scratch, wasm } = crypto;
         const [keyAt, nonceAt, at] = [scratch + offset, scratch + 64 + offset, scratch + 128 + offset];
         crypto.bytes.set(keys, keyAt);

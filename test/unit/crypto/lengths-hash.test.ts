@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { DIGEST_BYTES, HASHES, type HashName } from '../../../engine/crypto/module.ts';
 import { World } from '../../sim/world.ts';
 import { BUILDS } from '../core/rig.ts';
-import { isFramed, mustEqual, shifted } from './bytes.ts';
+import { mustBeFramed, mustEqual, shifted } from './bytes.ts';
 import * as reference from './references.ts';
 import { rig } from './rig.ts';
 
@@ -24,7 +24,7 @@ describe.each(BUILDS)('%s', (build) => {
         const what = () => `${length} bytes at ${offset}`;
         const bytes = shifted(part, offset);
         mustEqual(crypto.digest(name, bytes), expected, what);
-        expect(isFramed(bytes)).toBe(true);
+        mustBeFramed(bytes);
         const at = crypto.scratch + offset;
         crypto.bytes.set(part, at);
         crypto.wasm.hashStart(slot.number, HASHES[name]);
