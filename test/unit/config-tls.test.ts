@@ -129,10 +129,10 @@ describe('what is wrong by itself has a place, a path, what was found and what i
     ]);
   });
 
-  test('a list without a value', () => {
+  // `list` of engine/config/schema-parts.ts tells it once as no list and once as too short a one.
+  test.fails('a list without a value is told once', () => {
     const expected = '1:8: tls.algorithms: there is no value; allowed is a list of at least 1 of the algorithms';
-    expect(new Set(serverProblems('tls: { algorithms: }'))).toEqual(new Set([expected]));
-    expect(new Set(profileProblems('tls: { algorithms: }'))).toEqual(new Set([expected]));
+    expect(serverProblems('tls: { algorithms: }')).toEqual([expected]);
   });
 
   test('keys that nobody has', () => {

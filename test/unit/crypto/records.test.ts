@@ -49,7 +49,11 @@ describe.each(BUILDS)('%s: records', (build) => {
         const others = Array.from({ length: Math.ceil((length - first.length) / LARGEST) }, (_, i) =>
           Math.min(LARGEST, length - first.length - i * LARGEST),
         );
-        mustBe(opened.map((each) => each!.data.length), [...first, ...others], what);
+        mustBe(
+          opened.map((each) => each!.data.length),
+          [...first, ...others],
+          what,
+        );
       }
     }
     pair.release();
@@ -68,7 +72,11 @@ describe.each(BUILDS)('%s: records', (build) => {
         const { result, delivered } = read(pair.reader, join(...records));
         const what = () => `${length} bytes of type ${type}`;
         mustBe(result, 'read', what);
-        mustBe(delivered.map((each) => each.type), records.map(() => type), what);
+        mustBe(
+          delivered.map((each) => each.type),
+          records.map(() => type),
+          what,
+        );
         mustEqual(join(...delivered.map((each) => each.data)), data, what);
       }
     }

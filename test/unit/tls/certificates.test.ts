@@ -23,6 +23,9 @@ const middle = certify({ name: 'Middle', key: middleKey, issuer: root, ca: true 
 const expiredMiddle = certify({ name: 'Middle', key: middleKey, issuer: root, ca: true, from: -20, to: -1 });
 const forgedMiddle = certify({ name: 'Middle', key: middleKey, issuer: root, signer: otherKey, ca: true });
 const noMiddle = certify({ name: 'No CA', key: middleKey, issuer: root, ca: false });
+const noneBelow = [{ name: 'basicConstraints', cA: true, pathLenConstraint: 0, critical: true }];
+const short = certify({ name: 'Short', key: middleKey, issuer: root, extensions: noneBelow });
+const deep = certify({ name: 'Deep', key: otherKey, issuer: short, ca: true });
 const silentMiddle = certify({ name: 'Silent', key: middleKey, issuer: root });
 
 function leafOf(issuer: Identity | undefined, wishes: Partial<Wishes> = {}): Identity {
@@ -42,6 +45,7 @@ const UNKNOWN_ROOT = 'the chain ends in a CA that is not trusted';
 const EXPIRED = 'the certificate, or one above it, has expired';
 const NOT_YET = 'the certificate, or one above it, is not valid yet';
 const SIGNATURE = 'a signature in the chain is wrong';
+const MISSING = 'the issuer of a certificate in the chain is missing';
 const NO_CA = 'an issuer in the chain is not allowed to issue certificates';
 const NOT_FOR_SERVERS = 'the certificate is not meant for a server';
 const NAMES = `(it names DNS:${HOST}, DNS:*.lab.example, IP Address:${ADDRESS})`;
@@ -99,6 +103,12 @@ const CASES: Case[] = [
   ['the same with its intermediate', [leaf, middle], [leaf], NO_ISSUER],
 ];
 
+/** What is judged otherwise today: to be mended in `hosts/shared/certificates.ts`. */
+const OTHERWISE: Case[] = [
+  ['an intermediate that is trusted, without its root', [leaf, middle], [middle], MISSING],
+  ['an intermediate under one that may have none', [leafOf(deep), deep, short], [root], 'PATH_LENGTH_EXCEEDED'],
+];
+
 /** Refused by both; where the runtime says what it looked at last, we say what is wrong. */
 const MORE_EXACT: [string, Identity[], Identity[], string][] = [
   ['an intermediate that is no CA', [leafOf(noMiddle), noMiddle], [root], NO_CA],
@@ -142,11 +152,15 @@ async function theirs(chain: readonly Identity[], trusted: readonly Identity[] |
   }
 }
 
-test.each(CASES)('the runtime: %s', async (_name, chain, trusted, words, host) => {
+test.each([...CASES, ...OTHERWISE])('the runtime: %s', async (_name, chain, trusted, words, host) => {
   expect(await theirs(chain, trusted, host)).toBe(words);
 });
 
 test.each(CASES)('%s', (_name, chain, trusted, words, host) => {
+  expect(ours(chain, trusted, host)).toBe(words);
+});
+
+test.fails.each(OTHERWISE)('%s', (_name, chain, trusted, words, host) => {
   expect(ours(chain, trusted, host)).toBe(words);
 });
 
