@@ -17,7 +17,7 @@ export interface Secrets {
 }
 
 export function problemsOf(issues: readonly Issue[], document: ConfigDocument, secrets: Secrets): ConfigProblem[] {
-  return issues.flatMap((issue) => {
+  const problems = issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
       const known = issue.message.split(', ');
       return issue.keys.map((key) => unknownKey([...issue.path, key], known, document, secrets));
@@ -25,6 +25,10 @@ export function problemsOf(issues: readonly Issue[], document: ConfigDocument, s
     if (issue.code === 'invalid_key') return [badName(issue.path, issue.issues[0]?.message ?? '', document)];
     return [badValue(issue.path, issue.message, document, secrets)];
   });
+  // What has no value is both no list and too short a one.
+  return problems.filter(
+    ({ path, message }, at) => problems.findIndex((each) => each.path === path && each.message === message) === at,
+  );
 }
 
 function unknownKey(path: Path, known: readonly string[], document: ConfigDocument, secrets: Secrets): ConfigProblem {

@@ -11,8 +11,11 @@ export const certificates: Certificates = {
   rsaKey(pem) {
     const key = createPrivateKey(pem);
     if (key.asymmetricKeyType !== 'rsa') return undefined;
+    const bytes = Math.ceil(key.asymmetricKeyDetails!.modulusLength! / 8);
     return {
       decrypt(encrypted) {
+        // OpenSSL would take a shorter one for a number with zeros in front.
+        if (encrypted.length !== bytes) return new Uint8Array(0);
         try {
           // With the padding left to us: the runtimes refuse, since they cannot hide which one is wrong.
           return new Uint8Array(privateDecrypt({ key, padding: constants.RSA_NO_PADDING }, encrypted));
