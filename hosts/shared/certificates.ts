@@ -2,6 +2,7 @@ import { constants, createPrivateKey, privateDecrypt, publicEncrypt, X509Certifi
 import tls, { type PeerCertificate } from 'node:tls';
 import type { Certificates } from '../../engine/host.ts';
 import { describeDistrust } from './distrust.ts';
+import { pathLength } from './path-length.ts';
 
 /** Certificates of a chain that are looked at; a real one has three or four. */
 const CHAIN_MAX = 10;
@@ -49,6 +50,7 @@ const SERVER_USAGES = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0'];
 /** OpenSSL's word for what is wrong with a chain, or undefined. */
 function judge(chain: readonly X509Certificate[], roots: readonly X509Certificate[]): string | undefined {
   let current = chain[0]!;
+  let trusted = false;
   const rest = chain.slice(1);
   const usages = current.keyUsage as readonly string[] | undefined;
   if (usages !== undefined && !usages.some((usage) => SERVER_USAGES.includes(usage))) return 'INVALID_PURPOSE';
@@ -60,12 +62,24 @@ function judge(chain: readonly X509Certificate[], roots: readonly X509Certificat
     if (selfSigned && roots.some((root) => root.raw.equals(current.raw))) return undefined;
     const named = roots.filter((root) => current.checkIssued(root));
     const root = named.find((each) => current.verify(each.publicKey));
-    if (root !== undefined && !selfSigned) return root.ca ? judgeTime(root) : 'INVALID_CA';
+    if (root !== undefined && !selfSigned) {
+      if (!root.ca) return 'INVALID_CA';
+      if (pathLength(root.raw) < depth) return 'PATH_LENGTH_EXCEEDED';
+      if (signs(root, root)) return judgeTime(root);
+      // A CA that others have issued is not enough: one of them has to be trusted.
+      trusted = true;
+      current = root;
+      continue;
+    }
     if (selfSigned) return depth === 0 ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : 'SELF_SIGNED_CERT_IN_CHAIN';
     const issuer = rest.findIndex((each) => current.checkIssued(each));
-    if (issuer === -1) return named.length > 0 ? 'CERT_SIGNATURE_FAILURE' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY';
+    if (issuer === -1) {
+      if (named.length > 0) return 'CERT_SIGNATURE_FAILURE';
+      return trusted ? 'UNABLE_TO_GET_ISSUER_CERT' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY';
+    }
     const [next] = rest.splice(issuer, 1);
     if (!next!.ca) return 'INVALID_CA';
+    if (pathLength(next!.raw) < depth) return 'PATH_LENGTH_EXCEEDED';
     if (!current.verify(next!.publicKey)) return 'CERT_SIGNATURE_FAILURE';
     current = next!;
   }

@@ -15,6 +15,7 @@ const VERDICTS: Readonly<Record<string, string>> = {
   INVALID_CA: 'an issuer in the chain is not allowed to issue certificates',
   INVALID_PURPOSE: 'the certificate is not meant for a server',
   EE_KEY_TOO_SMALL: 'the key of the certificate is too short',
+  PATH_LENGTH_EXCEEDED: 'there are more intermediate certificates than a CA in the chain allows',
   CA_MD_TOO_WEAK: 'a certificate in the chain is signed with a broken hash',
 };
 
