@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME [options]`: each figure that the README or an issue quotes, by one command. */
 
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type CoreBenchOptions, render, run } from './core.ts';
 import { UsageError } from './usage-error.ts';
@@ -28,7 +29,7 @@ const HELP = `Usage: npm run bench -- NAME [options]
   --quick            tunnel: one round with transfers of a second, without tcp4: a first look in about 5 minutes
   --only NAMES       crypto: primitives; deflate: some of source, html, json, headers, program, random; tunnel: subjects, wan: lines (capped, half, towards, cable, long, lossy, calls, freeze), separated by commas; a beginning stands for all names that begin so
   --measures NAMES   tunnel: some of ping, tcp, tcp4, load, udp, memory, separated by commas
-  --markdown FILE    tunnel, wan: writes a report, and its chart beside it
+  --markdown FILE    tunnel, wan: writes a report, and its chart beside it; crypto: a report
   --help
 
 The benches of the core, of crypto and of deflate run on the runtime that starts them: npx bun dist/bench/main.js core`;
@@ -74,7 +75,8 @@ async function main(): Promise<void> {
     });
     console.log(values.json ? JSON.stringify(result) : renderDeflate(result));
   } else if (name === 'crypto') {
-    const { primitivesNamed, renderCrypto, runCrypto } = await import('./crypto/run.ts');
+    const { primitivesNamed, runCrypto } = await import('./crypto/run.ts');
+    const { markdownCrypto, renderCrypto } = await import('./crypto/report.ts');
     const result = await runCrypto({
       rounds: natural('--rounds', values.rounds ?? '5'),
       milliseconds: natural('--milliseconds', values.milliseconds) / 5,
@@ -82,6 +84,7 @@ async function main(): Promise<void> {
       say: (text) => console.error(text),
     });
     console.log(values.json ? JSON.stringify(result) : renderCrypto(result));
+    if (values.markdown !== undefined) writeFileSync(values.markdown, markdownCrypto(result));
   } else if (name === 'compression') {
     const { renderCompression, runCompression } = await import('./compression.ts');
     const results = await runCompression({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '3') });

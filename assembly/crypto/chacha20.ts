@@ -3,8 +3,11 @@
 /** The sixteen words of RFC 8439 §2.3; the counter is word 12. */
 export const CHACHA_BYTES: u32 = 64;
 
-/** One block of key stream. */
-const stream: u32 = <u32>memory.data(64, 16);
+/** Key stream for the last bytes of a message. */
+const stream: u32 = <u32>memory.data(256, 16);
+/** Every word turned left by eight bits: as a constant of `shuffle` it would be put together anew each time. */
+// biome-ignore format: a table
+const TURN_8: u32 = <u32>memory.data<u8>([3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14], 16);
 
 /** `key`: 32 bytes; `nonce`: 12. */
 export function chachaInit(state: u32, key: u32, nonce: u32, counter: u32): void {
@@ -12,9 +15,10 @@ export function chachaInit(state: u32, key: u32, nonce: u32, counter: u32): void
   store<u32>(state, 0x3320_646e, 4);
   store<u32>(state, 0x7962_2d32, 8);
   store<u32>(state, 0x6b20_6574, 12);
-  memory.copy(state + 16, key, 32);
+  for (let i: u32 = 0; i < 32; i += 8) store<u64>(state + i, load<u64>(key + i), 16);
   store<u32>(state, counter, 48);
-  memory.copy(state + 52, nonce, 12);
+  store<u32>(state, load<u32>(nonce), 52);
+  store<u64>(state, load<u64>(nonce, 4), 56);
 }
 
 /** Encrypts or decrypts in place from the start of a block on, and counts on. */
@@ -24,17 +28,30 @@ export function chacha20(state: u32, at: u32, length: u32): void {
     if (whole > 0) fourBlocks(state, at, whole);
     at += whole;
     length -= whole;
+    if (length > 64) {
+      // Four blocks take less time than two by themselves.
+      for (let i: u32 = 0; i < 256; i += 16) v128.store(stream + i, i32x4.splat(0));
+      const next = load<u32>(state, 48) + (length + 63) / 64;
+      fourBlocks(state, stream, 256);
+      store<u32>(state, next, 48);
+      xorStream(at, length);
+      length = 0;
+    }
   }
   while (length > 0) {
     chachaBlock(state, stream);
     const part: u32 = length < 64 ? length : 64;
-    let i: u32 = 0;
-    for (; i + 8 <= part; i += 8) store<u64>(at + i, load<u64>(at + i) ^ load<u64>(stream + i));
-    for (; i < part; i++) store<u8>(at + i, load<u8>(at + i) ^ load<u8>(stream + i));
+    xorStream(at, part);
     at += part;
     length -= part;
   }
-  memory.fill(stream, 0, 64);
+  memory.fill(stream, 0, 256);
+}
+
+function xorStream(at: u32, length: u32): void {
+  let i: u32 = 0;
+  for (; i + 8 <= length; i += 8) store<u64>(at + i, load<u64>(at + i) ^ load<u64>(stream + i));
+  for (; i < length; i++) store<u8>(at + i, load<u8>(at + i) ^ load<u8>(stream + i));
 }
 
 /** RFC 8439 §2.3.1: one block of key stream; the counter goes up. */
@@ -140,114 +157,200 @@ export function chachaBlock(state: u32, output: u32): void {
   store<u32>(state, load<u32>(state, 48) + 1, 48);
 }
 
-/** Four blocks at a time, each word of the four in one vector; `length` a multiple of 256. */
+/**
+ * Four blocks at a time, `length` a multiple of 256: three with a row of the state in a vector each, and one in words
+ * beside them, because a processor has units for either.
+ */
 function fourBlocks(state: u32, at: u32, length: u32): void {
+  const eight = v128.load(TURN_8);
   for (const end = at + length; at < end; at += 256) {
-    let v0 = i32x4.splat(load<u32>(state));
-    let v1 = i32x4.splat(load<u32>(state, 4));
-    let v2 = i32x4.splat(load<u32>(state, 8));
-    let v3 = i32x4.splat(load<u32>(state, 12));
-    let v4 = i32x4.splat(load<u32>(state, 16));
-    let v5 = i32x4.splat(load<u32>(state, 20));
-    let v6 = i32x4.splat(load<u32>(state, 24));
-    let v7 = i32x4.splat(load<u32>(state, 28));
-    let v8 = i32x4.splat(load<u32>(state, 32));
-    let v9 = i32x4.splat(load<u32>(state, 36));
-    let v10 = i32x4.splat(load<u32>(state, 40));
-    let v11 = i32x4.splat(load<u32>(state, 44));
-    let v12 = i32x4.add(i32x4.splat(load<u32>(state, 48)), i32x4(0, 1, 2, 3));
-    let v13 = i32x4.splat(load<u32>(state, 52));
-    let v14 = i32x4.splat(load<u32>(state, 56));
-    let v15 = i32x4.splat(load<u32>(state, 60));
+    let a0 = v128.load(state);
+    let b0 = v128.load(state, 16);
+    let c0 = v128.load(state, 32);
+    let d0 = v128.load(state, 48);
+    let a1 = v128.load(state);
+    let b1 = v128.load(state, 16);
+    let c1 = v128.load(state, 32);
+    let d1 = i32x4.add(v128.load(state, 48), i32x4(1, 0, 0, 0));
+    let a2 = v128.load(state);
+    let b2 = v128.load(state, 16);
+    let c2 = v128.load(state, 32);
+    let d2 = i32x4.add(v128.load(state, 48), i32x4(2, 0, 0, 0));
+    let x0 = load<u32>(state);
+    let x1 = load<u32>(state, 4);
+    let x2 = load<u32>(state, 8);
+    let x3 = load<u32>(state, 12);
+    let x4 = load<u32>(state, 16);
+    let x5 = load<u32>(state, 20);
+    let x6 = load<u32>(state, 24);
+    let x7 = load<u32>(state, 28);
+    let x8 = load<u32>(state, 32);
+    let x9 = load<u32>(state, 36);
+    let x10 = load<u32>(state, 40);
+    let x11 = load<u32>(state, 44);
+    let x12 = load<u32>(state, 48) + 3;
+    let x13 = load<u32>(state, 52);
+    let x14 = load<u32>(state, 56);
+    let x15 = load<u32>(state, 60);
     for (let round: u32 = 0; round < 10; round++) {
-      v0 = i32x4.add(v0, v4);
-      v12 = turn16(v128.xor(v12, v0));
-      v8 = i32x4.add(v8, v12);
-      v4 = turn12(v128.xor(v4, v8));
-      v0 = i32x4.add(v0, v4);
-      v12 = turn8(v128.xor(v12, v0));
-      v8 = i32x4.add(v8, v12);
-      v4 = turn7(v128.xor(v4, v8));
-      v1 = i32x4.add(v1, v5);
-      v13 = turn16(v128.xor(v13, v1));
-      v9 = i32x4.add(v9, v13);
-      v5 = turn12(v128.xor(v5, v9));
-      v1 = i32x4.add(v1, v5);
-      v13 = turn8(v128.xor(v13, v1));
-      v9 = i32x4.add(v9, v13);
-      v5 = turn7(v128.xor(v5, v9));
-      v2 = i32x4.add(v2, v6);
-      v14 = turn16(v128.xor(v14, v2));
-      v10 = i32x4.add(v10, v14);
-      v6 = turn12(v128.xor(v6, v10));
-      v2 = i32x4.add(v2, v6);
-      v14 = turn8(v128.xor(v14, v2));
-      v10 = i32x4.add(v10, v14);
-      v6 = turn7(v128.xor(v6, v10));
-      v3 = i32x4.add(v3, v7);
-      v15 = turn16(v128.xor(v15, v3));
-      v11 = i32x4.add(v11, v15);
-      v7 = turn12(v128.xor(v7, v11));
-      v3 = i32x4.add(v3, v7);
-      v15 = turn8(v128.xor(v15, v3));
-      v11 = i32x4.add(v11, v15);
-      v7 = turn7(v128.xor(v7, v11));
-      v0 = i32x4.add(v0, v5);
-      v15 = turn16(v128.xor(v15, v0));
-      v10 = i32x4.add(v10, v15);
-      v5 = turn12(v128.xor(v5, v10));
-      v0 = i32x4.add(v0, v5);
-      v15 = turn8(v128.xor(v15, v0));
-      v10 = i32x4.add(v10, v15);
-      v5 = turn7(v128.xor(v5, v10));
-      v1 = i32x4.add(v1, v6);
-      v12 = turn16(v128.xor(v12, v1));
-      v11 = i32x4.add(v11, v12);
-      v6 = turn12(v128.xor(v6, v11));
-      v1 = i32x4.add(v1, v6);
-      v12 = turn8(v128.xor(v12, v1));
-      v11 = i32x4.add(v11, v12);
-      v6 = turn7(v128.xor(v6, v11));
-      v2 = i32x4.add(v2, v7);
-      v13 = turn16(v128.xor(v13, v2));
-      v8 = i32x4.add(v8, v13);
-      v7 = turn12(v128.xor(v7, v8));
-      v2 = i32x4.add(v2, v7);
-      v13 = turn8(v128.xor(v13, v2));
-      v8 = i32x4.add(v8, v13);
-      v7 = turn7(v128.xor(v7, v8));
-      v3 = i32x4.add(v3, v4);
-      v14 = turn16(v128.xor(v14, v3));
-      v9 = i32x4.add(v9, v14);
-      v4 = turn12(v128.xor(v4, v9));
-      v3 = i32x4.add(v3, v4);
-      v14 = turn8(v128.xor(v14, v3));
-      v9 = i32x4.add(v9, v14);
-      v4 = turn7(v128.xor(v4, v9));
+      a0 = i32x4.add(a0, b0);
+      d0 = turn16(v128.xor(d0, a0));
+      c0 = i32x4.add(c0, d0);
+      b0 = turn12(v128.xor(b0, c0));
+      a0 = i32x4.add(a0, b0);
+      d0 = v128.swizzle(v128.xor(d0, a0), eight);
+      c0 = i32x4.add(c0, d0);
+      b0 = turn7(v128.xor(b0, c0));
+      b0 = v128.shuffle<u32>(b0, b0, 1, 2, 3, 0);
+      c0 = v128.shuffle<u32>(c0, c0, 2, 3, 0, 1);
+      d0 = v128.shuffle<u32>(d0, d0, 3, 0, 1, 2);
+      x0 += x4;
+      x12 = rotl<u32>(x12 ^ x0, 16);
+      x8 += x12;
+      x4 = rotl<u32>(x4 ^ x8, 12);
+      x0 += x4;
+      x12 = rotl<u32>(x12 ^ x0, 8);
+      x8 += x12;
+      x4 = rotl<u32>(x4 ^ x8, 7);
+      a1 = i32x4.add(a1, b1);
+      d1 = turn16(v128.xor(d1, a1));
+      c1 = i32x4.add(c1, d1);
+      b1 = turn12(v128.xor(b1, c1));
+      a1 = i32x4.add(a1, b1);
+      d1 = v128.swizzle(v128.xor(d1, a1), eight);
+      c1 = i32x4.add(c1, d1);
+      b1 = turn7(v128.xor(b1, c1));
+      b1 = v128.shuffle<u32>(b1, b1, 1, 2, 3, 0);
+      c1 = v128.shuffle<u32>(c1, c1, 2, 3, 0, 1);
+      d1 = v128.shuffle<u32>(d1, d1, 3, 0, 1, 2);
+      x1 += x5;
+      x13 = rotl<u32>(x13 ^ x1, 16);
+      x9 += x13;
+      x5 = rotl<u32>(x5 ^ x9, 12);
+      x1 += x5;
+      x13 = rotl<u32>(x13 ^ x1, 8);
+      x9 += x13;
+      x5 = rotl<u32>(x5 ^ x9, 7);
+      a2 = i32x4.add(a2, b2);
+      d2 = turn16(v128.xor(d2, a2));
+      c2 = i32x4.add(c2, d2);
+      b2 = turn12(v128.xor(b2, c2));
+      a2 = i32x4.add(a2, b2);
+      d2 = v128.swizzle(v128.xor(d2, a2), eight);
+      c2 = i32x4.add(c2, d2);
+      b2 = turn7(v128.xor(b2, c2));
+      b2 = v128.shuffle<u32>(b2, b2, 1, 2, 3, 0);
+      c2 = v128.shuffle<u32>(c2, c2, 2, 3, 0, 1);
+      d2 = v128.shuffle<u32>(d2, d2, 3, 0, 1, 2);
+      x2 += x6;
+      x14 = rotl<u32>(x14 ^ x2, 16);
+      x10 += x14;
+      x6 = rotl<u32>(x6 ^ x10, 12);
+      x2 += x6;
+      x14 = rotl<u32>(x14 ^ x2, 8);
+      x10 += x14;
+      x6 = rotl<u32>(x6 ^ x10, 7);
+      x3 += x7;
+      x15 = rotl<u32>(x15 ^ x3, 16);
+      x11 += x15;
+      x7 = rotl<u32>(x7 ^ x11, 12);
+      x3 += x7;
+      x15 = rotl<u32>(x15 ^ x3, 8);
+      x11 += x15;
+      x7 = rotl<u32>(x7 ^ x11, 7);
+      a0 = i32x4.add(a0, b0);
+      d0 = turn16(v128.xor(d0, a0));
+      c0 = i32x4.add(c0, d0);
+      b0 = turn12(v128.xor(b0, c0));
+      a0 = i32x4.add(a0, b0);
+      d0 = v128.swizzle(v128.xor(d0, a0), eight);
+      c0 = i32x4.add(c0, d0);
+      b0 = turn7(v128.xor(b0, c0));
+      b0 = v128.shuffle<u32>(b0, b0, 3, 0, 1, 2);
+      c0 = v128.shuffle<u32>(c0, c0, 2, 3, 0, 1);
+      d0 = v128.shuffle<u32>(d0, d0, 1, 2, 3, 0);
+      x0 += x5;
+      x15 = rotl<u32>(x15 ^ x0, 16);
+      x10 += x15;
+      x5 = rotl<u32>(x5 ^ x10, 12);
+      x0 += x5;
+      x15 = rotl<u32>(x15 ^ x0, 8);
+      x10 += x15;
+      x5 = rotl<u32>(x5 ^ x10, 7);
+      a1 = i32x4.add(a1, b1);
+      d1 = turn16(v128.xor(d1, a1));
+      c1 = i32x4.add(c1, d1);
+      b1 = turn12(v128.xor(b1, c1));
+      a1 = i32x4.add(a1, b1);
+      d1 = v128.swizzle(v128.xor(d1, a1), eight);
+      c1 = i32x4.add(c1, d1);
+      b1 = turn7(v128.xor(b1, c1));
+      b1 = v128.shuffle<u32>(b1, b1, 3, 0, 1, 2);
+      c1 = v128.shuffle<u32>(c1, c1, 2, 3, 0, 1);
+      d1 = v128.shuffle<u32>(d1, d1, 1, 2, 3, 0);
+      x1 += x6;
+      x12 = rotl<u32>(x12 ^ x1, 16);
+      x11 += x12;
+      x6 = rotl<u32>(x6 ^ x11, 12);
+      x1 += x6;
+      x12 = rotl<u32>(x12 ^ x1, 8);
+      x11 += x12;
+      x6 = rotl<u32>(x6 ^ x11, 7);
+      a2 = i32x4.add(a2, b2);
+      d2 = turn16(v128.xor(d2, a2));
+      c2 = i32x4.add(c2, d2);
+      b2 = turn12(v128.xor(b2, c2));
+      a2 = i32x4.add(a2, b2);
+      d2 = v128.swizzle(v128.xor(d2, a2), eight);
+      c2 = i32x4.add(c2, d2);
+      b2 = turn7(v128.xor(b2, c2));
+      b2 = v128.shuffle<u32>(b2, b2, 3, 0, 1, 2);
+      c2 = v128.shuffle<u32>(c2, c2, 2, 3, 0, 1);
+      d2 = v128.shuffle<u32>(d2, d2, 1, 2, 3, 0);
+      x2 += x7;
+      x13 = rotl<u32>(x13 ^ x2, 16);
+      x8 += x13;
+      x7 = rotl<u32>(x7 ^ x8, 12);
+      x2 += x7;
+      x13 = rotl<u32>(x13 ^ x2, 8);
+      x8 += x13;
+      x7 = rotl<u32>(x7 ^ x8, 7);
+      x3 += x4;
+      x14 = rotl<u32>(x14 ^ x3, 16);
+      x9 += x14;
+      x4 = rotl<u32>(x4 ^ x9, 12);
+      x3 += x4;
+      x14 = rotl<u32>(x14 ^ x3, 8);
+      x9 += x14;
+      x4 = rotl<u32>(x4 ^ x9, 7);
     }
-    xorFour(at + 0, i32x4.add(v0, i32x4.splat(load<u32>(state, 0))), i32x4.add(v1, i32x4.splat(load<u32>(state, 4))),
-      i32x4.add(v2, i32x4.splat(load<u32>(state, 8))), i32x4.add(v3, i32x4.splat(load<u32>(state, 12))));
-    xorFour(at + 16, i32x4.add(v4, i32x4.splat(load<u32>(state, 16))), i32x4.add(v5, i32x4.splat(load<u32>(state, 20))),
-      i32x4.add(v6, i32x4.splat(load<u32>(state, 24))), i32x4.add(v7, i32x4.splat(load<u32>(state, 28))));
-    xorFour(at + 32, i32x4.add(v8, i32x4.splat(load<u32>(state, 32))), i32x4.add(v9, i32x4.splat(load<u32>(state, 36))),
-      i32x4.add(v10, i32x4.splat(load<u32>(state, 40))), i32x4.add(v11, i32x4.splat(load<u32>(state, 44))));
-    xorFour(at + 48, i32x4.add(v12, i32x4.add(i32x4.splat(load<u32>(state, 48)), i32x4(0, 1, 2, 3))), i32x4.add(v13, i32x4.splat(load<u32>(state, 52))),
-      i32x4.add(v14, i32x4.splat(load<u32>(state, 56))), i32x4.add(v15, i32x4.splat(load<u32>(state, 60))));
+    xorInto(at, i32x4.add(a0, v128.load(state)));
+    xorInto(at + 16, i32x4.add(b0, v128.load(state, 16)));
+    xorInto(at + 32, i32x4.add(c0, v128.load(state, 32)));
+    xorInto(at + 48, i32x4.add(d0, v128.load(state, 48)));
+    xorInto(at + 64, i32x4.add(a1, v128.load(state)));
+    xorInto(at + 80, i32x4.add(b1, v128.load(state, 16)));
+    xorInto(at + 96, i32x4.add(c1, v128.load(state, 32)));
+    xorInto(at + 112, i32x4.add(d1, i32x4.add(v128.load(state, 48), i32x4(1, 0, 0, 0))));
+    xorInto(at + 128, i32x4.add(a2, v128.load(state)));
+    xorInto(at + 144, i32x4.add(b2, v128.load(state, 16)));
+    xorInto(at + 160, i32x4.add(c2, v128.load(state, 32)));
+    xorInto(at + 176, i32x4.add(d2, i32x4.add(v128.load(state, 48), i32x4(2, 0, 0, 0))));
+    xorWords(at + 192, x0 + load<u32>(state), x1 + load<u32>(state, 4));
+    xorWords(at + 200, x2 + load<u32>(state, 8), x3 + load<u32>(state, 12));
+    xorWords(at + 208, x4 + load<u32>(state, 16), x5 + load<u32>(state, 20));
+    xorWords(at + 216, x6 + load<u32>(state, 24), x7 + load<u32>(state, 28));
+    xorWords(at + 224, x8 + load<u32>(state, 32), x9 + load<u32>(state, 36));
+    xorWords(at + 232, x10 + load<u32>(state, 40), x11 + load<u32>(state, 44));
+    xorWords(at + 240, x12 + load<u32>(state, 48) + 3, x13 + load<u32>(state, 52));
+    xorWords(at + 248, x14 + load<u32>(state, 56), x15 + load<u32>(state, 60));
     store<u32>(state, load<u32>(state, 48) + 4, 48);
   }
 }
 
-/** Four words of four blocks: turned round, they are 16 bytes of each block. */
 @inline
-function xorFour(at: u32, a: v128, b: v128, c: v128, d: v128): void {
-  const ab = v128.shuffle<u32>(a, b, 0, 4, 1, 5);
-  const cd = v128.shuffle<u32>(c, d, 0, 4, 1, 5);
-  const ab2 = v128.shuffle<u32>(a, b, 2, 6, 3, 7);
-  const cd2 = v128.shuffle<u32>(c, d, 2, 6, 3, 7);
-  xorInto(at, v128.shuffle<u64>(ab, cd, 0, 2));
-  xorInto(at + 64, v128.shuffle<u64>(ab, cd, 1, 3));
-  xorInto(at + 128, v128.shuffle<u64>(ab2, cd2, 0, 2));
-  xorInto(at + 192, v128.shuffle<u64>(ab2, cd2, 1, 3));
+function xorWords(at: u32, low: u32, high: u32): void {
+  store<u64>(at, load<u64>(at) ^ (<u64>low | (<u64>high << 32)));
 }
 
 @inline
@@ -263,11 +366,6 @@ function turn16(v: v128): v128 {
 @inline
 function turn12(v: v128): v128 {
   return v128.or(v128.shl<u32>(v, 12), v128.shr<u32>(v, 20));
-}
-
-@inline
-function turn8(v: v128): v128 {
-  return v128.shuffle<u8>(v, v, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
 }
 
 @inline

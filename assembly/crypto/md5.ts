@@ -8,7 +8,10 @@ export function md5Init(state: u32): void {
   store<u32>(state, 0x1032_5476, 12);
 }
 
-/** RFC 1321 §3.4, `count` blocks of 64 bytes at `at`; written out, because the words of the state then stay in registers. */
+/**
+ * RFC 1321 §3.4, `count` blocks of 64 bytes at `at`; written out, because the words of the state then stay in registers.
+ * Each step waits for the one before: what that has changed is added last, and function G is the sum of its two halves.
+ */
 export function md5Blocks(state: u32, at: u32, count: u32): void {
   let a = load<u32>(state);
   let b = load<u32>(state, 4);

@@ -1,6 +1,5 @@
 /** `npm run bench -- crypto`: each primitive, the records of each suite and handshakes, beside others, in turns. */
 
-import { table } from '../table.ts';
 import { median } from '../tunnel/statistics.ts';
 import { UsageError } from '../usage-error.ts';
 import { ours } from './ours.ts';
@@ -129,38 +128,4 @@ function barsOf(figures: readonly CryptoFigure[]): CryptoBar[] {
     times('chacha20-poly1305-open', 1_400, 2, 'libsodium-wrappers'),
   ];
   return bars.filter(({ figure }) => !Number.isNaN(figure));
-}
-
-export function renderCrypto({ figures, records, handshakes, bars }: CryptoResult): string {
-  const names = [...new Set(figures.map(({ who }) => who))];
-  const keys = [...new Set(figures.map(({ primitive, bytes }) => `${primitive}, ${bytes}`))];
-  const speed = (value: number | undefined): string => (value === undefined ? '' : value.toFixed(value < 10 ? 1 : 0));
-  const rows = keys.map((key) => [
-    key,
-    ...names.map((who) =>
-      speed(figures.find((each) => `${each.primitive}, ${each.bytes}` === key && each.who === who)?.megabytes),
-    ),
-  ]);
-  return [
-    'Primitives, MB/s',
-    table(['primitive, bytes', ...names], rows),
-    '',
-    'Records, MB/s of data',
-    table(
-      ['suite', 'bytes', 'seal', 'open'],
-      records.map(({ suite, bytes, seal, open }) => [suite, String(bytes), speed(seal), speed(open)]),
-    ),
-    '',
-    'Handshakes in a second, both ends in one process, RSA of 2048 bits',
-    table(
-      ['', 'full', 'resumed'],
-      handshakes.map(({ who, full, resumed }) => [who, speed(full), speed(resumed)]),
-    ),
-    '',
-    'Bars',
-    table(
-      ['what', 'at least', 'measured', ''],
-      bars.map(({ what, bar, figure, met }) => [what, bar, figure.toFixed(2), met ? 'met' : 'not met']),
-    ),
-  ].join('\n');
 }

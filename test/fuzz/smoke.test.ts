@@ -8,7 +8,7 @@ import { TARGETS } from './targets.ts';
  * main.ts too); `FUZZ_SEED` and `FUZZ_TARGET` choose.
  */
 const WANTED = process.env.FUZZ_RUNS;
-const SHORT_RUNS = 20_000;
+const SHORT_RUNS = 10_000;
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 /** A new one each time; the short run tries it as well. */
 const FRESH = process.env.FUZZ_SEED === undefined ? [randomInt(0x7fff_ffff)] : [];

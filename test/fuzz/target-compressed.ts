@@ -23,6 +23,7 @@ export function compressedTarget(build: Build): Target {
     name: build === 'simd' ? 'compressed' : `compressed-${build}`,
     seeds: TUNNELS.flatMap((_, kind) => seeds(build, kind)),
     maxBytes: 12_000,
+    cost: 4,
     run(input) {
       const hub = rig.core.openPatch();
       const options = TUNNELS[(input[0] ?? 0) % TUNNELS.length]!;

@@ -13,6 +13,7 @@ export function joinTarget(build: Build): Target {
     name: build === 'simd' ? 'join' : `join-${build}`,
     seeds: seeds(),
     maxBytes: 8_192,
+    cost: 2,
     repair: (rng, bytes) =>
       join(...framesIn(bytes).flatMap((frame) => record(rng.oneIn(8) ? frame : mendFrame(frame)))),
     run(input) {

@@ -60,11 +60,13 @@ function slotTakenNext(crypto: Crypto): number {
   return place;
 }
 
-/** Values of the last byte that fit. */
+/** Values of the last byte that fit: all of them with blocks of 16. */
 function paddingsOf(suite: Suite, version: number, length: number): number[] {
   const least = leastPadding(suite, length);
   if (version === SSL3) return [least];
-  return Array.from({ length: 256 / suite.block }, (_, i) => least + i * suite.block);
+  const all = Array.from({ length: 256 / suite.block }, (_, i) => least + i * suite.block);
+  // Of the shorter blocks every fourth, each in its turn: both sides make triple DES of them.
+  return suite.block === 16 ? all : all.filter((_, i) => i % 4 === length % 4);
 }
 
 describe.each(BUILDS)('%s: hidden MAC', (build) => {

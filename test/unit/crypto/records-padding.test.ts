@@ -59,7 +59,7 @@ describe.each(BUILDS)('%s: padding', (build) => {
     const data = INPUT.subarray(0, 3 * suite.block - (suite.mac % suite.block));
     const paddings = paddingsOf(suite, data.length);
     expect(paddings.at(-1)).toBe(255);
-    for (const padding of [paddings[0]!, paddings[1]!, paddings[paddings.length >> 1]!, paddings.at(-1)!]) {
+    for (const padding of [paddings[0]!, paddings[1]!, 255]) {
       for (let back = 1; back <= padding + 1; back++) {
         for (const difference of [1, 0x80]) {
           const answer = first(suite, version, data, {
@@ -94,7 +94,7 @@ describe.each(BUILDS)('%s: padding', (build) => {
 
   test.each(BLOCKS)('%s: more of it than there is record', (_name, suite, version) => {
     const slots = crypto.bytes.slice(crypto.wasm.SLOTS.value + crypto.wasm.SLOT_BYTES.value);
-    for (const length of [0, 30, 100, 200, 230]) {
+    for (const length of [0, 100, 230]) {
       const data = INPUT.subarray(0, length);
       const whole = length + suite.mac + leastPadding(suite, length) + 1;
       for (let value = whole - suite.mac; value < 256; value++) {
@@ -107,7 +107,7 @@ describe.each(BUILDS)('%s: padding', (build) => {
 
   // RFC 6101 §5.2.3.2: the content may be anything; data, MAC and the length may not.
   test.each(SSL)('%s: exactly the bits of its content may be changed', (_name, suite, version) => {
-    for (let length = 0; length < suite.block; length++) {
+    for (const length of [0, 1, 3, 4, 5, suite.block - 1]) {
       const data = INPUT.subarray(0, length);
       const guarded = 8 * (length + suite.mac);
       const content = 8 * leastPadding(suite, length);
@@ -144,7 +144,7 @@ describe.each(BUILDS)('%s: padding', (build) => {
     const length = 3 * suite.block - (suite.mac % suite.block);
     const data = INPUT.subarray(0, length);
     let passed = 0;
-    for (let seed = 1; seed <= 30; seed++) {
+    for (let seed = 1; seed <= 12; seed++) {
       const keys = makeKeys(suite, new World(seed));
       const record = new RecordTwin(suite, version, keys).seal(DATA, data);
       const last = record.length - suite.block;
@@ -168,7 +168,7 @@ describe.each(BUILDS)('%s: padding', (build) => {
     }
     // It does happen.
     expect(passed).toBeGreaterThan(0);
-    expect(passed).toBeLessThan((30 * suite.block * 8) / 64);
+    expect(passed).toBeLessThan((12 * suite.block * 8) / 64);
   });
 
   test('no slot was lost', () => {

@@ -61,7 +61,7 @@ class Scene {
   /** What comes out of these bytes; `more`: with others behind them, so that nothing waits for its end. */
   outcome(bytes: Uint8Array, more: boolean): Uint8Array | 'refused' {
     const reader = this.reader();
-    const { result, delivered } = read(reader, more ? join(bytes, this.#more) : bytes);
+    const { result, delivered } = read(reader, more ? join(bytes, this.#more.subarray(0, lengthOf(bytes))) : bytes);
     if (result === 'read') {
       reader.release();
       return join(...delivered.map((each) => each.data));
@@ -69,7 +69,7 @@ class Scene {
     if (delivered.length > 0) throw new Error('something was delivered');
     // It is the last answer, though what follows is honest.
     const [first, second] = this.records;
-    for (const behind of [NOTHING, first!.subarray(0, 1), first!, second!, this.records[2]!, join(first!, second!)]) {
+    for (const behind of [NOTHING, first!.subarray(0, 1), first!, second!]) {
       const again = read(reader, behind);
       if (again.result !== 'refused' || again.delivered.length > 0) throw new Error('it reads on after a refusal');
     }
@@ -81,6 +81,11 @@ class Scene {
   mustRefuse(bytes: Uint8Array, what: () => string, more = false): void {
     if (this.outcome(bytes, more) !== 'refused') throw new Error(`${what()}: not refused`);
   }
+}
+
+/** What the header says, without an end. */
+function lengthOf(record: Uint8Array): number {
+  return (record[3]! << 8) | record[4]!;
 }
 
 function changed(record: Uint8Array, at: number, byte: number): Uint8Array {
