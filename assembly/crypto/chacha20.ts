@@ -29,10 +29,14 @@ export function chacha20(state: u32, at: u32, length: u32): void {
     at += whole;
     length -= whole;
     if (length > 64) {
-      // Four blocks take less time than two by themselves.
-      for (let i: u32 = 0; i < 256; i += 16) v128.store(stream + i, i32x4.splat(0));
+      // One by one these would take longer; of three and a part all four are made.
       const next = load<u32>(state, 48) + (length + 63) / 64;
-      fourBlocks(state, stream, 256);
+      if (length > 128) {
+        for (let i: u32 = 0; i < 256; i += 16) v128.store(stream + i, i32x4.splat(0));
+        fourBlocks(state, stream, 256);
+      } else {
+        twoBlocks(state, stream);
+      }
       store<u32>(state, next, 48);
       xorStream(at, length);
       length = 0;
@@ -346,6 +350,73 @@ function fourBlocks(state: u32, at: u32, length: u32): void {
     xorWords(at + 248, x14 + load<u32>(state, 56), x15 + load<u32>(state, 60));
     store<u32>(state, load<u32>(state, 48) + 4, 48);
   }
+}
+
+/** Two blocks, of which the counter is left as it is. */
+function twoBlocks(state: u32, at: u32): void {
+  const eight = v128.load(TURN_8);
+  let a0 = v128.load(state);
+  let b0 = v128.load(state, 16);
+  let c0 = v128.load(state, 32);
+  let d0 = v128.load(state, 48);
+  let a1 = v128.load(state);
+  let b1 = v128.load(state, 16);
+  let c1 = v128.load(state, 32);
+  let d1 = i32x4.add(v128.load(state, 48), i32x4(1, 0, 0, 0));
+  for (let round: u32 = 0; round < 10; round++) {
+    a0 = i32x4.add(a0, b0);
+    d0 = turn16(v128.xor(d0, a0));
+    c0 = i32x4.add(c0, d0);
+    b0 = turn12(v128.xor(b0, c0));
+    a0 = i32x4.add(a0, b0);
+    d0 = v128.swizzle(v128.xor(d0, a0), eight);
+    c0 = i32x4.add(c0, d0);
+    b0 = turn7(v128.xor(b0, c0));
+    b0 = v128.shuffle<u32>(b0, b0, 1, 2, 3, 0);
+    c0 = v128.shuffle<u32>(c0, c0, 2, 3, 0, 1);
+    d0 = v128.shuffle<u32>(d0, d0, 3, 0, 1, 2);
+    a1 = i32x4.add(a1, b1);
+    d1 = turn16(v128.xor(d1, a1));
+    c1 = i32x4.add(c1, d1);
+    b1 = turn12(v128.xor(b1, c1));
+    a1 = i32x4.add(a1, b1);
+    d1 = v128.swizzle(v128.xor(d1, a1), eight);
+    c1 = i32x4.add(c1, d1);
+    b1 = turn7(v128.xor(b1, c1));
+    b1 = v128.shuffle<u32>(b1, b1, 1, 2, 3, 0);
+    c1 = v128.shuffle<u32>(c1, c1, 2, 3, 0, 1);
+    d1 = v128.shuffle<u32>(d1, d1, 3, 0, 1, 2);
+    a0 = i32x4.add(a0, b0);
+    d0 = turn16(v128.xor(d0, a0));
+    c0 = i32x4.add(c0, d0);
+    b0 = turn12(v128.xor(b0, c0));
+    a0 = i32x4.add(a0, b0);
+    d0 = v128.swizzle(v128.xor(d0, a0), eight);
+    c0 = i32x4.add(c0, d0);
+    b0 = turn7(v128.xor(b0, c0));
+    b0 = v128.shuffle<u32>(b0, b0, 3, 0, 1, 2);
+    c0 = v128.shuffle<u32>(c0, c0, 2, 3, 0, 1);
+    d0 = v128.shuffle<u32>(d0, d0, 1, 2, 3, 0);
+    a1 = i32x4.add(a1, b1);
+    d1 = turn16(v128.xor(d1, a1));
+    c1 = i32x4.add(c1, d1);
+    b1 = turn12(v128.xor(b1, c1));
+    a1 = i32x4.add(a1, b1);
+    d1 = v128.swizzle(v128.xor(d1, a1), eight);
+    c1 = i32x4.add(c1, d1);
+    b1 = turn7(v128.xor(b1, c1));
+    b1 = v128.shuffle<u32>(b1, b1, 3, 0, 1, 2);
+    c1 = v128.shuffle<u32>(c1, c1, 2, 3, 0, 1);
+    d1 = v128.shuffle<u32>(d1, d1, 1, 2, 3, 0);
+  }
+  v128.store(at, i32x4.add(a0, v128.load(state)));
+  v128.store(at, i32x4.add(b0, v128.load(state, 16)), 16);
+  v128.store(at, i32x4.add(c0, v128.load(state, 32)), 32);
+  v128.store(at, i32x4.add(d0, v128.load(state, 48)), 48);
+  v128.store(at, i32x4.add(a1, v128.load(state)), 64);
+  v128.store(at, i32x4.add(b1, v128.load(state, 16)), 80);
+  v128.store(at, i32x4.add(c1, v128.load(state, 32)), 96);
+  v128.store(at, i32x4.add(d1, i32x4.add(v128.load(state, 48), i32x4(1, 0, 0, 0))), 112);
 }
 
 @inline

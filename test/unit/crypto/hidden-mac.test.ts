@@ -8,7 +8,7 @@ import { RecordReader } from '../../../engine/crypto/records.ts';
 import { World } from '../../sim/world.ts';
 import { BUILDS } from '../core/rig.ts';
 import { mustEqual } from './bytes.ts';
-import { DATA, read } from './record-rig.ts';
+import { DATA, read, slotTakenNext } from './record-rig.ts';
 import {
   AES128,
   leastPadding,
@@ -50,14 +50,6 @@ function open(crypto: Crypto, suite: Suite, version: number, keys: Uint8Array): 
   bytes.set(macSize, slot + MAC_SIZE);
   bytes.set(macKey, slot + MAC_KEY);
   return reader;
-}
-
-/** Where it is. */
-function slotTakenNext(crypto: Crypto): number {
-  const slot = crypto.takeSlot();
-  const place = crypto.wasm.SLOTS.value + slot.number * crypto.wasm.SLOT_BYTES.value;
-  slot.give();
-  return place;
 }
 
 /** Values of the last byte that fit: all of them with blocks of 16. */

@@ -36,6 +36,14 @@ export function read(reader: RecordReader, bytes: Uint8Array, many = false): Ans
   return { result, delivered };
 }
 
+/** Where the slot is that somebody gets next. */
+export function slotTakenNext(crypto: Crypto): number {
+  const slot = crypto.takeSlot();
+  const place = crypto.wasm.SLOTS.value + slot.number * crypto.wasm.SLOT_BYTES.value;
+  slot.give();
+  return place;
+}
+
 /** A connection of which our end is the module's and the other the twin's. */
 export class Pair {
   readonly keys: Uint8Array;
