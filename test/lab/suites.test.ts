@@ -41,6 +41,8 @@ test.each([
       ...{ ...join, address: '10.90.0.2/24' },
       args: ['--connections', '4', '--tls-algorithms', algorithm],
     });
+    // Each client has a TAP of its own, and with it another MAC address.
+    for (const host of [server!, b!]) await host.ip('neigh', 'flush', 'all');
     await expectPings(a!, '10.90.0.1');
     await expectTransfer(a!, server!, '10.90.0.1', 15);
     await expectTransfer(server!, a!, '10.90.0.2', 15);
