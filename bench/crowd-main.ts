@@ -8,7 +8,7 @@
 import { Outgoing } from '../engine/client/outgoing.ts';
 import { SERVER_SIZES } from '../engine/core.ts';
 import type { Host } from '../engine/host.ts';
-import { Node } from '../engine/node.ts';
+import { Node, SERVER_KEYS } from '../engine/node.ts';
 import { Session } from '../engine/session/session.ts';
 
 const [host = '', port = '', hub = '', count = ''] = process.argv.slice(2);
@@ -19,7 +19,7 @@ const { createHost } = (await import(
   process.versions.bun === undefined ? '../hosts/node/main.js' : '../hosts/bun/main.js'
 )) as { createHost: () => Host };
 
-const node = new Node(createHost(), SERVER_SIZES, () => {});
+const node = new Node(createHost(), SERVER_SIZES, SERVER_KEYS, () => {});
 const total = Number(count);
 let started = 0;
 let up = 0;

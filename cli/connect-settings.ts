@@ -161,14 +161,19 @@ function trustMode(flags: ConnectFlags, profile: ConnectProfile): TrustMode {
   return chosen.insecure === true ? { kind: 'insecure' } : { kind: 'known' };
 }
 
-/** A profile or algorithms on the command line replace both in the profile; the minimum stands for itself. */
+/** A profile or algorithms on the command line replace both in the profile; its minimum stays, if it goes with them. */
 function tlsChoice(flags: ConnectFlags, { profile, invalid }: Source): TlsChoice {
   const own = flags.tlsProfile !== undefined || flags.tlsAlgorithms !== undefined;
   const { profile: name, algorithms } = own
     ? { profile: flags.tlsProfile, algorithms: flags.tlsAlgorithms }
     : profile.tls;
   const minimum = flags.minTls ?? profile.tls.minimum;
-  const chosen = chooseTls({ profile: name, algorithms, minimum }, 'client');
+  let chosen = chooseTls({ profile: name, algorithms, minimum }, 'client');
+  // A minimum of the file that is lower than all that was asked for says nothing any more; a higher one does.
+  if (!chosen.ok && own && chosen.key === 'minimum' && flags.minTls === undefined) {
+    const without = chooseTls({ profile: name, algorithms }, 'client');
+    if (without.ok && without.choice.modern !== undefined) chosen = without;
+  }
   if (chosen.ok) return chosen.choice;
   const { key, problem } = chosen;
   const flag = key === 'minimum' ? flags.minTls !== undefined : own;

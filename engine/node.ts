@@ -1,4 +1,4 @@
-import { Core, type CoreSizes, SERVER_SIZES } from './core.ts';
+import { Core, type CoreSizes } from './core.ts';
 import { Crypto } from './crypto/module.ts';
 import { Deadlines, type Timed } from './deadlines.ts';
 import type { Host, HostError, Log, Tap, TapOptions } from './host.ts';
@@ -24,8 +24,8 @@ export interface TapPort {
  * Directions of TLS connections that this program's own engine protects: two for each connection that there can be, with those
  * that have not logged in or whose handshake is under way, and a few for what is passing. 8 MiB of address space.
  */
-const SERVER_SLOTS = 2 * (4_096 + 1_024 + 256) + 64;
-const CLIENT_SLOTS = 2 * 64 + 16;
+export const SERVER_KEYS = 2 * (4_096 + 1_024 + 256) + 64;
+export const CLIENT_KEYS = 2 * 64 + 16;
 /** How often the core forgets what is too old. */
 const HOUSEKEEPING_MS = 10_000;
 /** How often it is looked whether the wall clock went on without us, and by how much it may. */
@@ -54,12 +54,12 @@ export class Node {
   #disarm: () => void = () => {};
   #closed = false;
 
-  constructor(host: Host, sizes: CoreSizes, log: Log) {
+  /** @param keys Directions of TLS connections that this program's own engine protects at one time. */
+  constructor(host: Host, sizes: CoreSizes, keys: number, log: Log) {
     this.host = host;
     this.log = log;
     this.core = new Core(host.coreBinary, { sizes, random: host.random, clock: host.clock.now });
-    const slots = sizes === SERVER_SIZES ? SERVER_SLOTS : CLIENT_SLOTS;
-    this.crypto = new Crypto(host.cryptoBinary, { slots, random: host.random });
+    this.crypto = new Crypto(host.cryptoBinary, { slots: keys, random: host.random });
     this.plane = new Plane(this.core, host.clock, host.scheduler);
     this.since = host.clock.utc();
     let due = this.now() + HOUSEKEEPING_MS;

@@ -5,14 +5,14 @@
 
 import { aeadOpen, aeadSeal, TAG_BYTES } from './aead';
 import { aesCbcDecrypt, aesCbcEncrypt, aesDecryptKey, aesEncryptKey, aesRounds, initAes } from './aes';
-import { chacha20, CHACHA_BYTES, chachaInit } from './chacha20';
+import { chacha20, CHACHA_BYTES, chachaBlock, chachaInit } from './chacha20';
 import { sameBytes } from './constant-time';
 import { desCbcDecrypt, desCbcEncrypt, desKey, initDes, tripleDesKey } from './des';
 import { seedDrbg } from './drbg';
 import { CONTEXT_BYTES, hashFinal, hashInit, hashUpdate as updateHash } from './hash';
 import { BATCH_ENTRY, OPEN, OPEN_BYTES, SCRATCH, SCRATCH_BYTES, SEAL, SEAL_BYTES, SLOT_BYTES, SLOTS } from './layout';
 import { hmacKey as makeHmacKey, MAC_KEY_BYTES, macFinish, macStart } from './mac';
-import { POLY_BYTES, polyFinal, polyInit, polyUpdate } from './poly1305';
+import { polyFinal, polyInit, polyUpdate } from './poly1305';
 import { rc4 as applyRc4, rc4Key as makeRc4Key } from './rc4';
 import { dataOffset, initRecords, openedFrom, openedType, openRecords as openRun, PLAIN_MAX, recordBytes, sealRun } from './record';
 import { sha0 as sha0Into } from './sha0';
@@ -33,8 +33,8 @@ const DECRYPTS: u32 = 8;
 const CIPHER_IV: u32 = 16;
 const ROUND_KEYS: u32 = 32;
 
-const chachaState: u32 = <u32>memory.data(64);
-const polyState: u32 = <u32>memory.data(80);
+/** Of a slot that holds ChaCha20: its state, a block of key stream, and how much of that was used; 0: none is there. */
+const CHACHA_USED: u32 = 2 * CHACHA_BYTES;
 
 @inline
 function at(slot: u32): u32 {
@@ -86,11 +86,17 @@ export function hmacKey(slot: u32, kind: u32, key: u32, length: u32): void {
   makeHmacKey(at(slot), kind, key, length);
 }
 
-export function hmac(slot: u32, from: u32, length: u32, output: u32): void {
-  const context = at(slot) + MAC_KEY_BYTES;
-  macStart(at(slot), context);
-  updateHash(context, from, length);
-  macFinish(at(slot), context, output);
+/** Begins a message; `hmacUpdate` takes it in, `hmacFinish` writes its MAC. */
+export function hmacStart(slot: u32): void {
+  macStart(at(slot), at(slot) + MAC_KEY_BYTES);
+}
+
+export function hmacUpdate(slot: u32, from: u32, length: u32): void {
+  updateHash(at(slot) + MAC_KEY_BYTES, from, length);
+}
+
+export function hmacFinish(slot: u32, output: u32): void {
+  macFinish(at(slot), at(slot) + MAC_KEY_BYTES, output);
 }
 
 export function rc4Key(slot: u32, key: u32, length: u32): void {
@@ -134,19 +140,44 @@ export function cbc(slot: u32, from: u32, length: u32): void {
   }
 }
 
-/** RFC 8439 §2.4, in place; `key` 32 bytes, `nonce` 12. */
-export function chacha(key: u32, nonce: u32, counter: u32, from: u32, length: u32): void {
-  chachaInit(chachaState, key, nonce, counter);
-  chacha20(chachaState, from, length);
-  memory.fill(chachaState, 0, CHACHA_BYTES);
+/** RFC 8439 §2.4; `key` 32 bytes, `nonce` 12. */
+export function chachaStart(slot: u32, key: u32, nonce: u32, counter: u32): void {
+  chachaInit(at(slot), key, nonce, counter);
+  store<u32>(at(slot), 0, CHACHA_USED);
 }
 
-/** RFC 8439 §2.5; `key` 32 bytes, the output 16. */
-export function poly1305(key: u32, from: u32, length: u32, output: u32): void {
-  polyInit(polyState, key);
-  polyUpdate(polyState, from, length);
-  polyFinal(polyState, output);
-  memory.fill(polyState, 0, POLY_BYTES);
+/** In place. The next call goes on where this one ends, also in the middle of a block. */
+export function chacha(slot: u32, from: u32, length: u32): void {
+  const state = at(slot);
+  const stream = state + CHACHA_BYTES;
+  let used = load<u32>(state, CHACHA_USED);
+  for (; used != 0 && length > 0; length--, from++) {
+    store<u8>(from, load<u8>(from) ^ load<u8>(stream + used));
+    used = (used + 1) & 63;
+  }
+  const whole = length & ~63;
+  chacha20(state, from, whole);
+  from += whole;
+  length -= whole;
+  if (length > 0) {
+    chachaBlock(state, stream);
+    for (; used < length; used++) store<u8>(from + used, load<u8>(from + used) ^ load<u8>(stream + used));
+  }
+  store<u32>(state, used, CHACHA_USED);
+}
+
+/** RFC 8439 §2.5; `key` 32 bytes, for one message. */
+export function polyStart(slot: u32, key: u32): void {
+  polyInit(at(slot), key);
+}
+
+export function polyMore(slot: u32, from: u32, length: u32): void {
+  polyUpdate(at(slot), from, length);
+}
+
+/** Writes 16 bytes. */
+export function polyFinish(slot: u32, output: u32): void {
+  polyFinal(at(slot), output);
 }
 
 /** A key of 32 bytes. */

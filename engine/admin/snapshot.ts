@@ -74,6 +74,7 @@ export function sessionSnapshot(
     since: new Date(about.since).toISOString(),
     classes: classesSnapshot(node, session.port),
     batchesSkipped: node.core.batchesSkipped(session.port),
+    batchesResent: node.core.batchesResent(session.port),
     ...(about.compressed ? { compression: compressionSnapshot(node, session.port) } : {}),
     ...portSnapshot(node, session.port),
   };

@@ -57,6 +57,8 @@ export interface PortStatus {
   readonly classes?: { readonly bulk: ClassStatus; readonly priority: ClassStatus };
   /** Sessions only: how often frames were not waited for that another connection was to bring; between own peers. */
   readonly batchesSkipped?: number;
+  /** Batches that were sent again, because their connection had stopped or gone away. */
+  readonly batchesResent?: number;
   /** Sessions that compress only. */
   readonly compression?: CompressionStatus;
   /** Frames dropped, by cause; causes that never happened are left out. */

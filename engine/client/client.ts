@@ -3,7 +3,7 @@ import type { HubStatus, NodeStatus } from '../admin/status.ts';
 import { CLIENT_SIZES } from '../core.ts';
 import type { Host, HostError, Log } from '../host.ts';
 import { checkLogin, wipeCredential } from '../login/client-login.ts';
-import { Node, type TapPort } from '../node.ts';
+import { CLIENT_KEYS, Node, type TapPort } from '../node.ts';
 import { PRODUCT } from '../product.ts';
 import { LoginTemplate } from './login.ts';
 import type { ClientEnd, ClientEvent, ClientOptions, RunningClient } from './options.ts';
@@ -39,7 +39,7 @@ class Client implements RunningClient {
   #over = false;
 
   constructor(host: Host, options: ClientOptions, log: Log, onEvent: (event: ClientEvent) => void) {
-    this.#node = new Node(host, CLIENT_SIZES, log);
+    this.#node = new Node(host, CLIENT_SIZES, CLIENT_KEYS, log);
     this.#options = options;
     this.#log = log;
     this.#hub = this.#node.core.openPatch();

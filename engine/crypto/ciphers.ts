@@ -72,7 +72,34 @@ export class Cbc {
   }
 }
 
-/** ChaCha20 (RFC 8439 §2.4) of up to 255 KiB, in place. @param key 32 bytes. @param nonce 12 bytes. */
+/** ChaCha20 (RFC 8439 §2.4); encryption and decryption are the same. The stream goes on from call to call. */
+export class ChaCha20 {
+  readonly #crypto: Crypto;
+  readonly #slot: Slot;
+
+  /** @param key 32 bytes. @param nonce 12 bytes. @param counter Of the first block. */
+  constructor(crypto: Crypto, key: Uint8Array, nonce: Uint8Array, counter = 0) {
+    checkLength('chacha20', 'key', key, 32);
+    checkLength('chacha20', 'nonce', nonce, 12);
+    this.#crypto = crypto;
+    this.#slot = crypto.takeSlot();
+    const { bytes, scratch, wasm } = crypto;
+    bytes.set(key, scratch);
+    bytes.set(nonce, scratch + 32);
+    wasm.chachaStart(this.#slot.number, scratch, scratch + 32, counter >>> 0);
+    wasm.wipeScratch(44);
+  }
+
+  apply(bytes: Uint8Array): Uint8Array {
+    return inPieces(this.#crypto, bytes, (at, length) => this.#crypto.wasm.chacha(this.#slot.number, at, length));
+  }
+
+  release(): void {
+    this.#slot.give();
+  }
+}
+
+/** ChaCha20 in one go, in place, of any length. */
 export function chacha20(
   crypto: Crypto,
   key: Uint8Array,
@@ -80,30 +107,47 @@ export function chacha20(
   counter: number,
   bytes: Uint8Array,
 ): Uint8Array {
-  checkLength('chacha20', 'key', key, 32);
-  checkLength('chacha20', 'nonce', nonce, 12);
-  const { scratch, wasm } = crypto;
-  const at = scratch + KEYS_ROOM;
-  checkFits('chacha20', 'bytes', crypto, bytes);
-  crypto.bytes.set(key, scratch);
-  crypto.bytes.set(nonce, scratch + 32);
-  crypto.bytes.set(bytes, at);
-  wasm.chacha(scratch, scratch + 32, counter >>> 0, at, bytes.length);
-  bytes.set(crypto.bytes.subarray(at, at + bytes.length));
-  wasm.wipeScratch(KEYS_ROOM + bytes.length);
+  const cipher = new ChaCha20(crypto, key, nonce, counter);
+  cipher.apply(bytes);
+  cipher.release();
   return bytes;
 }
 
-/** Poly1305 (RFC 8439 §2.5) of up to 255 KiB. @param key 32 bytes, for this message only. */
+/** Poly1305 (RFC 8439 §2.5) of one message that is under way. `digest` or `release` ends it. */
+export class Poly1305 {
+  readonly #crypto: Crypto;
+  readonly #slot: Slot;
+
+  /** @param key 32 bytes, for this message only. */
+  constructor(crypto: Crypto, key: Uint8Array) {
+    checkLength('poly1305', 'key', key, 32);
+    this.#crypto = crypto;
+    this.#slot = crypto.takeSlot();
+    crypto.bytes.set(key, crypto.scratch);
+    crypto.wasm.polyStart(this.#slot.number, crypto.scratch);
+    crypto.wasm.wipeScratch(32);
+  }
+
+  update(input: Uint8Array): this {
+    const slot = this.#slot.number;
+    this.#crypto.feed(input, (at, length) => this.#crypto.wasm.polyMore(slot, at, length));
+    return this;
+  }
+
+  digest(): Uint8Array {
+    this.#crypto.wasm.polyFinish(this.#slot.number, this.#crypto.scratch);
+    this.release();
+    return this.#crypto.fromScratch(16, 0);
+  }
+
+  release(): void {
+    this.#slot.give();
+  }
+}
+
+/** Poly1305 in one go, of any length. @param key 32 bytes, for this message only. */
 export function poly1305(crypto: Crypto, key: Uint8Array, message: Uint8Array): Uint8Array {
-  checkLength('poly1305', 'key', key, 32);
-  checkFits('poly1305', 'message', crypto, message);
-  const { scratch, wasm } = crypto;
-  const at = scratch + KEYS_ROOM;
-  crypto.bytes.set(key, scratch);
-  crypto.bytes.set(message, at);
-  wasm.poly1305(scratch, at, message.length, scratch);
-  return crypto.fromScratch(16, KEYS_ROOM + message.length);
+  return new Poly1305(crypto, key).update(message).digest();
 }
 
 /** A message for `ChaCha20Poly1305`. */
@@ -168,7 +212,7 @@ export class ChaCha20Poly1305 {
       const place = at;
       at += part.length + behind;
       if (at > most) {
-        const all = messages.reduce((sum, { bytes: each }) => sum + each.length, 0);
+        const all = messages.reduce((sum, each) => sum + each.bytes.length + (each.additional?.length ?? 0), 0);
         throw new RangeError(`chacha20-poly1305: messages: ${scratchBytes} bytes are the most in one call, got ${all}`);
       }
       bytes.set(part, place);
@@ -189,8 +233,6 @@ export class ChaCha20Poly1305 {
   }
 }
 
-/** Room for a key and a nonce in front of the message. */
-const KEYS_ROOM = 64;
 /** `assembly/crypto/layout.ts`. */
 const ENTRY_BYTES = 24;
 const ANSWER = 20;
@@ -203,6 +245,7 @@ function inPieces(crypto: Crypto, input: Uint8Array, call: (at: number, length: 
     call(scratch, part.length);
     part.set(bytes.subarray(scratch, scratch + part.length));
   }
+  crypto.wasm.wipeScratch(Math.min(input.length, scratchBytes));
   return input;
 }
 
@@ -210,10 +253,4 @@ function checkLength(call: string, name: string, found: Uint8Array, expected: nu
   if (found.length !== expected) {
     throw new RangeError(`${call}: ${name}: ${expected} bytes are expected, got ${found.length}`);
   }
-}
-
-function checkFits(call: string, name: string, crypto: Crypto, found: Uint8Array): void {
-  const most = crypto.scratchBytes - KEYS_ROOM;
-  if (found.length > most)
-    throw new RangeError(`${call}: ${name}: at most ${most} bytes are expected, got ${found.length}`);
 }

@@ -43,13 +43,18 @@ export interface CryptoExports {
   hashFinish(slot: number, output: number): void;
   hashCopy(from: number, to: number): void;
   hmacKey(slot: number, kind: number, key: number, length: number): void;
-  hmac(slot: number, from: number, length: number, output: number): void;
+  hmacStart(slot: number): void;
+  hmacUpdate(slot: number, from: number, length: number): void;
+  hmacFinish(slot: number, output: number): void;
   rc4Key(slot: number, key: number, length: number): void;
   rc4(slot: number, from: number, length: number): void;
   cbcKey(slot: number, cipher: number, key: number, length: number, iv: number, decrypts: number): void;
   cbc(slot: number, from: number, length: number): void;
-  chacha(key: number, nonce: number, counter: number, from: number, length: number): void;
-  poly1305(key: number, from: number, length: number, output: number): void;
+  chachaStart(slot: number, key: number, nonce: number, counter: number): void;
+  chacha(slot: number, from: number, length: number): void;
+  polyStart(slot: number, key: number): void;
+  polyMore(slot: number, from: number, length: number): void;
+  polyFinish(slot: number, output: number): void;
   aeadKey(slot: number, key: number): void;
   sealBatch(slot: number, table: number, count: number): void;
   openBatch(slot: number, table: number, count: number): void;
@@ -177,12 +182,12 @@ export class Crypto {
     return output;
   }
 
-  /** @internal For `Hash`; of any length. */
-  updateHash(slot: Slot, input: Uint8Array): void {
+  /** @internal Has `call` take bytes of any length in, a piece at a time. */
+  feed(input: Uint8Array, call: (at: number, length: number) => void): void {
     for (let at = 0; at < input.length; at += this.scratchBytes) {
       const part = input.subarray(at, at + this.scratchBytes);
       this.bytes.set(part, this.scratch);
-      this.wasm.hashUpdate(slot.number, this.scratch, part.length);
+      call(this.scratch, part.length);
     }
     this.wasm.wipeScratch(Math.min(input.length, this.scratchBytes));
   }
@@ -227,7 +232,8 @@ export class Hash {
   }
 
   update(input: Uint8Array): this {
-    this.#crypto.updateHash(this.#slot, input);
+    const slot = this.#slot.number;
+    this.#crypto.feed(input, (at, length) => this.#crypto.wasm.hashUpdate(slot, at, length));
     return this;
   }
 
@@ -255,6 +261,7 @@ export class Hmac {
   readonly #crypto: Crypto;
   readonly #slot: Slot;
   readonly #size: number;
+  #begun = false;
 
   /** @internal */
   constructor(crypto: Crypto, name: HashName, key: Uint8Array) {
@@ -267,18 +274,23 @@ export class Hmac {
     crypto.wasm.wipeScratch(key.length);
   }
 
-  /** Of up to 256 KiB in all. */
+  /** Begins with the first call, or behind a `digest`. */
+  update(input: Uint8Array): this {
+    const slot = this.#slot.number;
+    const { wasm } = this.#crypto;
+    if (!this.#begun) wasm.hmacStart(slot);
+    this.#begun = true;
+    this.#crypto.feed(input, (at, length) => wasm.hmacUpdate(slot, at, length));
+    return this;
+  }
+
+  /** The MAC of what `update` took in and of `parts`. The key is there for the next message. */
   digest(...parts: readonly Uint8Array[]): Uint8Array {
-    const { bytes, scratch, scratchBytes } = this.#crypto;
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    if (length > scratchBytes) throw new RangeError(`crypto.hmac: at most ${scratchBytes} bytes, got ${length}`);
-    let at = scratch;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    this.#crypto.wasm.hmac(this.#slot.number, scratch, length, scratch);
-    return this.#crypto.fromScratch(this.#size, length);
+    for (const part of parts) this.update(part);
+    if (!this.#begun) this.#crypto.wasm.hmacStart(this.#slot.number);
+    this.#begun = false;
+    this.#crypto.wasm.hmacFinish(this.#slot.number, this.#crypto.scratch);
+    return this.#crypto.fromScratch(this.#size, 0);
   }
 
   release(): void {

@@ -110,9 +110,18 @@ export class RecordReader {
    */
   read(bytes: Uint8Array, many: () => boolean, each: (type: number, data: Uint8Array) => boolean): ReadResult {
     if (this.#refused) return 'refused';
-    const input = this.#rest.length === 0 ? bytes : join(this.#rest, bytes);
     const { bytes: memory, wasm } = this.#crypto;
     const [start, room] = [wasm.OPEN.value, wasm.OPEN_BYTES.value - LOOK_BEHIND];
+    const rest = this.#rest;
+    if (rest.length + bytes.length <= room) {
+      memory.set(rest, start);
+      memory.set(bytes, start + rest.length);
+      const end = start + rest.length + bytes.length;
+      const { result, used } = this.#open(start, end - start, many, each);
+      return this.#keep(result, memory.subarray(start + used, end));
+    }
+    // More than there is room for: a reader was stopped with much behind, or a host reads in large pieces.
+    const input = join(rest, bytes);
     for (let at = 0; ; ) {
       const part = input.subarray(at, at + room);
       memory.set(part, start);
@@ -120,10 +129,7 @@ export class RecordReader {
       at += used;
       // What fills the room holds at least one record.
       if (result === 'read' && used > 0 && at < input.length && part.length === room) continue;
-      this.#refused = result === 'refused';
-      // A copy, for the memory is the caller's; not by `slice`, which copies nothing of a Buffer.
-      this.#rest = this.#refused ? NOTHING : new Uint8Array(input.subarray(at));
-      return result;
+      return this.#keep(result, input.subarray(at));
     }
   }
 
@@ -143,6 +149,13 @@ export class RecordReader {
   release(): void {
     this.#rest = NOTHING;
     this.#slot.give();
+  }
+
+  #keep(result: ReadResult, rest: Uint8Array): ReadResult {
+    this.#refused = result === 'refused';
+    // A copy, for the memory is somebody else's; not by `slice`, which copies nothing of a Buffer.
+    this.#rest = this.#refused || rest.length === 0 ? NOTHING : new Uint8Array(rest);
+    return result;
   }
 
   #open(

@@ -8,7 +8,7 @@ import type { Peer } from '../login/authority.ts';
 import { describeError } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
 import { EXTENSION_RETIRE } from '../login/own-extensions.ts';
-import { Node } from '../node.ts';
+import { Node, SERVER_KEYS } from '../node.ts';
 import { CONGESTION_REFUSED } from '../session/congestion.ts';
 import { Session, type Tunnel } from '../session/session.ts';
 import { warnOfWeakness } from '../tls-legacy/choice.ts';
@@ -53,7 +53,7 @@ class Server implements RunningServer {
   readonly #authority: HubAuthority;
 
   constructor(host: Host, options: ServerOptions, log: Log) {
-    this.#node = new Node(host, SERVER_SIZES, log);
+    this.#node = new Node(host, SERVER_SIZES, SERVER_KEYS, log);
     this.#options = options;
     this.#log = log;
     this.#authority = new HubAuthority({

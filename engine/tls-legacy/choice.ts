@@ -88,7 +88,7 @@ export function chooseTls(settings: TlsSettings, role: 'server' | 'client'): Tls
     return wrong('algorithms', 'a client makes one handshake: allowed is modern, or some of the others');
   }
   if (suites.length === 0 && minimum !== undefined && minimum !== 'TLSv1.2' && minimum !== 'TLSv1.3') {
-    return wrong('minimum', 'allowed with the runtime’s TLS is TLSv1.2 or TLSv1.3');
+    return wrong('minimum', "allowed with the runtime's TLS is TLSv1.2 or TLSv1.3");
   }
   if (suites.length > 0 && minimum === 'TLSv1.3') {
     return wrong('minimum', 'TLSv1.3 has none of the algorithms that are named');

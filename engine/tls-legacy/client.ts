@@ -1,6 +1,7 @@
 /** The client's side of a handshake with RSA key exchange (RFC 5246 §7.3, RFC 6101 §5.5). */
 
 import type { Certificates } from '../host.ts';
+import { equalBytes } from '../login/password.ts';
 import { TlsProblem } from './alerts.ts';
 import { concat, number, Reader, vector } from './bytes.ts';
 import { LegacyTls, type TlsOptions } from './connection.ts';
@@ -111,7 +112,7 @@ export class LegacyTlsClient extends LegacyTls {
     this.writer.announce(version);
     const known = this.#offered;
     const randoms = { version, clientRandom: this.#random, serverRandom: hello.random };
-    if (known === undefined || !sameBytes(hello.sessionId, known.id)) {
+    if (known === undefined || !equalBytes(hello.sessionId, known.id)) {
       this.#secrets = { ...randoms, master: new Uint8Array(0) };
       this.#expects = 'certificate';
       return;
@@ -179,8 +180,4 @@ export class LegacyTlsClient extends LegacyTls {
     }
     this.opened(secrets.version, suite);
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

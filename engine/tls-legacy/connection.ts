@@ -223,7 +223,10 @@ export abstract class LegacyTls implements TlsEndpoint {
       case RECORD_TYPES.data:
         if (this.security === undefined)
           throw new TlsProblem('unexpected_message', 'it sends data during the handshake');
-        return data.length === 0 || deliver(data);
+        if (data.length === 0) return true;
+        // Whoever has something to say is no nuisance.
+        this.#nuisances = 0;
+        return deliver(data);
       case RECORD_TYPES.handshake:
         this.#handleHandshake(data);
         return true;

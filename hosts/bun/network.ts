@@ -1,9 +1,9 @@
 import type { Socket } from 'bun';
 import type { Channel, ChannelHandler, Listener, ListenOptions, Network } from '../../engine/host.ts';
 import { HANDSHAKE_MS, Handshakes } from '../shared/handshakes.ts';
-import { listenFailure } from '../shared/network-errors.ts';
 import { accept } from './accept.ts';
 import { connect } from './connect.ts';
+import { startListening } from './listening.ts';
 import { listenForBoth } from './sorting.ts';
 import { type Carrier, guarded, traffic } from './wire.ts';
 
@@ -21,9 +21,8 @@ async function listen(options: ListenOptions, onChannel: (channel: Channel) => C
     handshakes.end(socket);
     clearTimeout(socket.data?.timer);
   };
-  let server: Bun.TCPSocketListener<Accepted>;
-  try {
-    server = Bun.listen<Accepted>({
+  return startListening(options, handshakes, () =>
+    Bun.listen<Accepted>({
       hostname: host,
       port,
       // Without it Bun shares the port with whoever listens on it already.
@@ -50,17 +49,8 @@ async function listen(options: ListenOptions, onChannel: (channel: Channel) => C
         // Followed by `close`, which is told the cause as well.
         error() {},
       },
-    });
-  } catch (error) {
-    throw listenFailure(host, port, error);
-  }
-  return {
-    local: { address: server.hostname, port: server.port },
-    async close() {
-      server.stop(false);
-      handshakes.clear();
-    },
-  };
+    }),
+  );
 }
 
 /** TLS over TCP with Bun's own sockets. */

@@ -4,10 +4,10 @@ import type { Libc } from '../linux/libc.ts';
 import { acceptEngineTls } from '../shared/accept-engine-tls.ts';
 import { NOBODY } from '../shared/channel.ts';
 import { HANDSHAKE_MS, Handshakes } from '../shared/handshakes.ts';
-import { listenFailure } from '../shared/network-errors.ts';
 import { accept } from './accept.ts';
 import { BareSocket } from './bare-socket.ts';
 import { loadLibc } from './libc.ts';
+import { startListening } from './listening.ts';
 import { type Carrier, guarded, localOf, remoteOf, traffic } from './wire.ts';
 
 /** <bits/socket.h>. */
@@ -100,9 +100,8 @@ export function listenForBoth(
     socket.data.timer = setTimeout(() => look(socket, Math.min(waitMs * 2, LAST_LOOK_MS)), waitMs);
   };
 
-  let server: Bun.TCPSocketListener<Waiting>;
-  try {
-    server = Bun.listen<Waiting>({
+  return startListening(options, handshakes, () =>
+    Bun.listen<Waiting>({
       hostname: host,
       port,
       exclusive: true,
@@ -125,15 +124,6 @@ export function listenForBoth(
         },
         error() {},
       },
-    });
-  } catch (error) {
-    throw listenFailure(host, port, error);
-  }
-  return {
-    local: { address: server.hostname, port: server.port },
-    async close() {
-      server.stop(false);
-      handshakes.clear();
-    },
-  };
+    }),
+  );
 }

@@ -1,6 +1,7 @@
 import { constants, createPrivateKey, privateDecrypt, publicEncrypt, X509Certificate } from 'node:crypto';
 import tls, { type PeerCertificate } from 'node:tls';
 import type { Certificates } from '../../engine/host.ts';
+import { certificatesOf } from './authorities.ts';
 import { describeDistrust } from './distrust.ts';
 import { pathLength } from './path-length.ts';
 
@@ -37,7 +38,10 @@ export const certificates: Certificates = {
 export function distrustOf(host: string, chain: readonly Uint8Array[], ca: string | undefined): string | undefined {
   try {
     const certificates = chain.slice(0, CHAIN_MAX).map((der) => new X509Certificate(der));
-    const verdict = judge(certificates, ca === undefined ? defaultRoots() : readRoots(ca));
+    const verdict = judge(
+      certificates,
+      ca === undefined ? defaultRoots() : certificatesOf(ca).map((each) => new X509Certificate(each)),
+    );
     return describeDistrust(host, verdict, certificates[0]!.toLegacyObject() as unknown as PeerCertificate);
   } catch (error) {
     return `the certificate cannot be read: ${(error as Error).message}`;
@@ -101,9 +105,4 @@ let roots: X509Certificate[] | undefined;
 function defaultRoots(): readonly X509Certificate[] {
   roots ??= tls.rootCertificates.map((pem) => new X509Certificate(pem));
   return roots;
-}
-
-function readRoots(pem: string): X509Certificate[] {
-  const found = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  return found.map((each) => new X509Certificate(each));
 }

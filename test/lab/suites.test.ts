@@ -19,12 +19,11 @@ afterEach(async () => {
 });
 
 test.each([
-  ['node', 'bun', LEGACY_ALGORITHMS],
-  // What differs by runtime does not differ by suite.
-  ['bun', 'node', ['RC4-MD5', 'AES256-SHA']],
+  ['node', 'bun'],
+  ['bun', 'node'],
 ] as const)('a server on %s for old and new peers, clients on %s', {
   timeout: 180 * ONE_SECOND,
-}, async (...[serverRuntime, clientRuntime, algorithms]) => {
+}, async (...[serverRuntime, clientRuntime]) => {
   const ours = await EtherloomServer.start(server!, {
     ...{ runtime: serverRuntime, address: '10.77.0.1', users: { guest: undefined } },
     tls: `algorithms: [modern, ${LEGACY_ALGORITHMS.join(', ')}]`,
@@ -36,7 +35,7 @@ test.each([
   };
   // Beside all of them, a session over the runtime's TLS.
   const modern = await EtherloomClient.start(b!, { ...join, address: '10.90.0.3/24', args: ['--connections', '2'] });
-  for (const algorithm of algorithms) {
+  for (const algorithm of LEGACY_ALGORITHMS) {
     const client = await EtherloomClient.start(a!, {
       ...{ ...join, address: '10.90.0.2/24' },
       args: ['--connections', '4', '--tls-algorithms', algorithm],

@@ -1,6 +1,6 @@
 /** GnuTLS against ours: its programs take text only, a line at a time. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   GNUTLS_SAYS,
   GNUTLS_SUITES,
@@ -9,37 +9,20 @@ import {
   startGnutlsClient,
   startGnutlsServer,
 } from '../../lab/tls/gnutls.ts';
-import { TlsWorkshop } from '../../lab/tls/workshop.ts';
 import { until } from '../hosts/peers.ts';
 import { Content, linesOf, sha256 } from './content.ts';
-import {
-  closeInOrder,
-  dialerOf,
-  expectKeysForgotten,
-  expectOrderly,
-  IDENTITY,
-  PATIENCE_MS,
-  type Traffic,
-  withOurs,
-} from './ours.ts';
+import { closeInOrder, dialerOf, expectOrderly, openWorkshop, PATIENCE_MS, type Traffic, withOurs } from './ours.ts';
 
 const [UP, DOWN] = [linesOf('up'), linesOf('down')];
 /** About a megabyte, and whole lines. */
 const BYTES = UP.upTo(1_000_000).lastIndexOf('\n') + 1;
+/** Of each connection and each way, to its server: 51 MB in all. It closes what is older than 30 s, and echoes line by line. */
+const ECHO_BYTES = UP.upTo(1_700_000).lastIndexOf('\n') + 1;
 /** gnutls-cli writes what it receives byte by byte, which takes long. */
 const DOWN_BYTES = 250_000;
 const COMBINATIONS = GNUTLS_VERSIONS.flatMap((version) => GNUTLS_SUITES.map((suite) => [version, suite] as const));
 
-let workshop: TlsWorkshop;
-
-beforeAll(() => {
-  workshop = new TlsWorkshop(IDENTITY);
-});
-
-afterAll(async () => {
-  await workshop.close();
-  await expectKeysForgotten();
-});
+const workshop = openWorkshop();
 
 describe('GnuTLS', { timeout: PATIENCE_MS }, () => {
   test.each(
@@ -49,7 +32,7 @@ describe('GnuTLS', { timeout: PATIENCE_MS }, () => {
       const { server, port } = await startGnutlsServer(workshop, version, suite);
       const dialer = dialerOf([suite]);
       for (const resumed of [false, true]) {
-        const echo = { send: UP, sendBytes: BYTES, receive: UP, receiveBytes: BYTES };
+        const echo = { send: UP, sendBytes: ECHO_BYTES, receive: UP, receiveBytes: ECHO_BYTES };
         const flow = ours.call(port, echo, dialer);
         await closeInOrder(flow);
         expect(flow.channel.security).toMatchObject({ protocol: version, cipher: suite });

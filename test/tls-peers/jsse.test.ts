@@ -1,8 +1,7 @@
 /** The JDK's TLS against ours, which shares no code with it and still has all that the first PacketiX spoke. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type LegacyAlgorithm, SUITES, VERSION_NAMES, VERSIONS } from '../../engine/tls-legacy/suites.ts';
 import { Jsse, type JsseOptions } from '../../lab/tls/jsse.ts';
-import { TlsWorkshop } from '../../lab/tls/workshop.ts';
 import { until } from '../hosts/peers.ts';
 import { patternOf } from './content.ts';
 import { gate } from './gate.ts';
@@ -10,11 +9,10 @@ import {
   closeInOrder,
   dialerOf,
   dialerOfSsl3,
-  expectKeysForgotten,
   expectOrderly,
   type Flow,
-  IDENTITY,
   type Ours,
+  openWorkshop,
   PATIENCE_MS,
   type Traffic,
   withOurs,
@@ -45,20 +43,14 @@ const BULK_SERVER: readonly (readonly [string, LegacyAlgorithm])[] = [
   ['SSLv3', 'AES256-SHA'],
 ];
 
-let workshop: TlsWorkshop;
+const workshop = openWorkshop();
 let jsse: Jsse;
 /** More Java machines at once than that only hold each other up. */
 const inTurn = gate(2);
 
 beforeAll(async () => {
-  workshop = new TlsWorkshop(IDENTITY);
   jsse = await Jsse.prepare(workshop);
 }, PATIENCE_MS);
-
-afterAll(async () => {
-  await workshop.close();
-  await expectKeysForgotten();
-});
 
 function traffic(role: 'client' | 'server', bytes: number): Traffic {
   const [send, receive] = role === 'client' ? [UP, DOWN] : [DOWN, UP];

@@ -1,6 +1,6 @@
 /** OpenSSL's programs against ours. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   countSaid,
   OPENSSL_SAYS,
@@ -9,19 +9,9 @@ import {
   startOpensslClient,
   startOpensslServer,
 } from '../../lab/tls/openssl.ts';
-import { TlsWorkshop } from '../../lab/tls/workshop.ts';
 import { until } from '../hosts/peers.ts';
 import { linesOf, sha256 } from './content.ts';
-import {
-  closeInOrder,
-  dialerOf,
-  expectKeysForgotten,
-  expectOrderly,
-  IDENTITY,
-  PATIENCE_MS,
-  type Traffic,
-  withOurs,
-} from './ours.ts';
+import { closeInOrder, dialerOf, expectOrderly, openWorkshop, PATIENCE_MS, type Traffic, withOurs } from './ours.ts';
 
 const [UP, DOWN] = [linesOf('up'), linesOf('down')];
 /** Of each connection and each way: 60 MB in all. */
@@ -30,16 +20,7 @@ const COMBINATIONS = OPENSSL_VERSIONS.flatMap((version) => OPENSSL_SUITES.map((s
 const NO_TRAFFIC: Traffic = { send: UP, sendBytes: 0, receive: UP, receiveBytes: 0 };
 const ENDED_WELL = { code: 0, signal: null };
 
-let workshop: TlsWorkshop;
-
-beforeAll(() => {
-  workshop = new TlsWorkshop(IDENTITY);
-});
-
-afterAll(async () => {
-  await workshop.close();
-  await expectKeysForgotten();
-});
+const workshop = openWorkshop();
 
 describe('OpenSSL', { timeout: PATIENCE_MS }, () => {
   test.each(

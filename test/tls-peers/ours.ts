@@ -1,5 +1,5 @@
 /** Our side of the connections to TLS peers of others, with the real host of the runtime. */
-import { expect } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import { Crypto } from '../../engine/crypto/module.ts';
 import type { Channel, HostError, Listener, TlsEndpoint } from '../../engine/host.ts';
 import { chooseTls, type TlsAlgorithm, type TlsChoice } from '../../engine/tls-legacy/choice.ts';
@@ -9,6 +9,7 @@ import { LegacyDialer } from '../../engine/tls-legacy/dialer.ts';
 import { LegacyListener } from '../../engine/tls-legacy/listener.ts';
 import { SessionCache } from '../../engine/tls-legacy/sessions.ts';
 import { SSL3 } from '../../engine/tls-legacy/suites.ts';
+import { TlsWorkshop } from '../../lab/tls/workshop.ts';
 import { Peer, until } from '../hosts/peers.ts';
 import { loadHost } from '../support/runtime.ts';
 import { CERTIFICATE_PEM, KEY_PEM } from '../unit/tls/identity.ts';
@@ -225,4 +226,14 @@ export async function closeInOrder(flow: Flow): Promise<void> {
 /** Waits until no key of any connection is left. */
 export async function expectKeysForgotten(): Promise<void> {
   await until('all keys are forgotten', () => crypto.slotsFree === FREE);
+}
+
+/** Where the peers of a file of tests live; closed behind the last of them. */
+export function openWorkshop(): TlsWorkshop {
+  const workshop = new TlsWorkshop(IDENTITY);
+  afterAll(async () => {
+    await workshop.close();
+    await expectKeysForgotten();
+  });
+  return workshop;
 }

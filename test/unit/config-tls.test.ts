@@ -177,10 +177,10 @@ describe('what does not fit together on a server', () => {
       '4:5: tls.algorithms: allowed with the profile custom only; packetix-2.0 has its own',
     ],
     ['tls: { algorithms: [RC4-MD5, modern, RC4-MD5] }', '1:20: tls.algorithms: an algorithm is named twice'],
-    ['tls: { minimum: TLSv1 }', '1:17: tls.minimum: allowed with the runtime’s TLS is TLSv1.2 or TLSv1.3'],
+    ['tls: { minimum: TLSv1 }', "1:17: tls.minimum: allowed with the runtime's TLS is TLSv1.2 or TLSv1.3"],
     [
       'tls:\n  profile: modern\n  minimum: 1.1',
-      '3:12: tls.minimum: allowed with the runtime’s TLS is TLSv1.2 or TLSv1.3',
+      "3:12: tls.minimum: allowed with the runtime's TLS is TLSv1.2 or TLSv1.3",
     ],
     [
       'tls: { profile: packetix-2.0, minimum: TLSv1.3 }',

@@ -1,8 +1,8 @@
 /** Stream and block ciphers of every length, at every alignment, cut at every place. */
 import { describe, expect, test } from 'vitest';
-import { type BlockCipher, Cbc, chacha20, poly1305, Rc4 } from '../../../engine/crypto/ciphers.ts';
+import { type BlockCipher, Cbc, ChaCha20, chacha20, Poly1305, poly1305, Rc4 } from '../../../engine/crypto/ciphers.ts';
 import { World } from '../../sim/world.ts';
-import { BUILDS } from '../core/rig.ts';
+import { BUILDS, join } from '../core/rig.ts';
 import { mustBeFramed, mustEqual, shifted } from './bytes.ts';
 import * as reference from './references.ts';
 import { rig } from './rig.ts';
@@ -162,10 +162,40 @@ describe.each(BUILDS)('%s', (build) => {
         crypto.bytes.set(keys, keyAt);
         crypto.bytes.set(nonce, nonceAt);
         crypto.bytes.set(part, at);
-        wasm.chacha(keyAt, nonceAt, 3, at, length);
+        const slot = crypto.takeSlot();
+        wasm.chachaStart(slot.number, keyAt, nonceAt, 3);
+        wasm.chacha(slot.number, at, length);
+        slot.give();
         mustEqual(crypto.bytes.subarray(at, at + length), expected, what);
       }
     }
+  });
+
+  test('ChaCha20, Poly1305 and HMAC: cut anywhere, the stream goes on', () => {
+    const keys = key.subarray(0, 32);
+    const part = input.subarray(0, 300);
+    const [stream, tag, mac] = [
+      reference.chacha20(keys, nonce, 7, part),
+      reference.poly1305(keys, part),
+      reference.hmac('sha1', keys, part),
+    ];
+    const hmac = crypto.hmac('sha1', keys);
+    for (let cut = 0; cut <= part.length; cut++) {
+      const what = () => `cut at ${cut}`;
+      // Three pieces, so that one may begin and end within a block.
+      const pieces = [part.slice(0, cut), part.slice(cut, cut + 5), part.slice(cut + 5)];
+      const cipher = new ChaCha20(crypto, keys, nonce, 7);
+      const poly = new Poly1305(crypto, keys);
+      for (const piece of pieces) {
+        poly.update(piece);
+        hmac.update(piece);
+      }
+      mustEqual(poly.digest(), tag, what);
+      mustEqual(hmac.digest(), mac, what);
+      mustEqual(join(...pieces.map((piece) => cipher.apply(piece))), stream, what);
+      cipher.release();
+    }
+    hmac.release();
   });
 
   test('ChaCha20: cut at every block, the counter goes on', () => {
@@ -200,7 +230,11 @@ describe.each(BUILDS)('%s', (build) => {
         const [keyAt, at, output] = [scratch + offset, scratch + 64 + offset, scratch + 512 + offset];
         crypto.bytes.set(keys, keyAt);
         crypto.bytes.set(part, at);
-        wasm.poly1305(keyAt, at, length, output);
+        const slot = crypto.takeSlot();
+        wasm.polyStart(slot.number, keyAt);
+        wasm.polyMore(slot.number, at, length);
+        wasm.polyFinish(slot.number, output);
+        slot.give();
         mustEqual(crypto.bytes.subarray(output, output + 16), expected, what);
       }
     }

@@ -136,9 +136,9 @@ describe('what is wrong, and where', () => {
     ],
     [{ algorithms: ['RC4-MD5', 'RC4-MD5'] }, 'algorithms', 'an algorithm is named twice'],
     [{ algorithms: ['modern', 'modern'] }, 'algorithms', 'an algorithm is named twice'],
-    [{ minimum: 'SSLv3' }, 'minimum', 'allowed with the runtime’s TLS is TLSv1.2 or TLSv1.3'],
-    [{ profile: 'modern', minimum: 'TLSv1' }, 'minimum', 'allowed with the runtime’s TLS is TLSv1.2 or TLSv1.3'],
-    [{ algorithms: ['modern'], minimum: 'TLSv1.1' }, 'minimum', 'allowed with the runtime’s TLS is TLSv1.2 or TLSv1.3'],
+    [{ minimum: 'SSLv3' }, 'minimum', "allowed with the runtime's TLS is TLSv1.2 or TLSv1.3"],
+    [{ profile: 'modern', minimum: 'TLSv1' }, 'minimum', "allowed with the runtime's TLS is TLSv1.2 or TLSv1.3"],
+    [{ algorithms: ['modern'], minimum: 'TLSv1.1' }, 'minimum', "allowed with the runtime's TLS is TLSv1.2 or TLSv1.3"],
     [{ profile: 'packetix-2.0', minimum: 'TLSv1.3' }, 'minimum', 'TLSv1.3 has none of the algorithms that are named'],
     [
       { algorithms: ['AES256-SHA'], minimum: 'TLSv1.3' },
