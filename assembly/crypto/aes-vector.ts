@@ -142,57 +142,57 @@ export function cbcEncrypt(keys: u32, rounds: u32, iv: u32, at: u32, length: u32
 
 /**
  * Two messages of one length at the same time: in each a block waits for the one before it, and a processor does the one's
- * work while the other waits.
+ * work while the other waits. Constant shuffles here, and not looks into ROWS as above: one runtime is a quarter faster so, the
+ * other a tenth slower.
  */
 export function cbcEncryptTwo(keys: u32, rounds: u32, iv: u32, at: u32, iv2: u32, at2: u32, length: u32): void {
-  const apart = at2 - at;
+  const nibble = i8x16.splat(15);
+  const inverse = v128.load(TABLES, INVERSE);
+  const aOver = v128.load(TABLES, A_OVER);
   const last = keys + rounds * 16;
-  const lastKey = v128.load(last);
-  const between = into(E_IN, v128.xor(v128.load(keys), lastKey));
-  let s = into(E_IN, v128.xor(v128.load(iv), lastKey));
-  let t = into(E_IN, v128.xor(v128.load(iv2), lastKey));
+  const apart = at2 - at;
+  let s = v128.load(iv);
+  let t = v128.load(iv2);
   for (const end = at + length; at < end; at += 16) {
-    s = v128.xor(s, v128.xor(into(E_IN, v128.load(at)), between));
-    t = v128.xor(t, v128.xor(into(E_IN, v128.load(at + apart)), between));
-    let key = keys + 16;
-    for (;;) {
-      const inverse = v128.load(TABLES, INVERSE);
-      const aOver = v128.load(TABLES, A_OVER);
-      const so = inverseOf(s, inverse, aOver);
-      const to = inverseOf(t, inverse, aOver);
-      const sp = otherOf(s, inverse, aOver);
-      const tp = otherOf(t, inverse, aOver);
-      const s1 = look(E_1, so, sp);
-      const t1 = look(E_1, to, tp);
+    const first = v128.load(keys);
+    s = into(E_IN, v128.xor(v128.xor(s, v128.load(at)), first));
+    t = into(E_IN, v128.xor(v128.xor(t, v128.load(at + apart)), first));
+    for (let key = keys + 16; ; key += 16) {
+      const sk = v128.and(s, nibble);
+      const tk = v128.and(t, nibble);
+      const si = v128.and(v128.shr<u32>(s, 4), nibble);
+      const ti = v128.and(v128.shr<u32>(t, 4), nibble);
+      const sj = v128.xor(si, sk);
+      const tj = v128.xor(ti, tk);
+      const sa = v128.swizzle(aOver, sk);
+      const ta = v128.swizzle(aOver, tk);
+      const so = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, si), sa)), sj);
+      const to = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, ti), ta)), tj);
+      const sp = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, sj), sa)), si);
+      const tp = v128.xor(v128.swizzle(inverse, v128.xor(v128.swizzle(inverse, tj), ta)), ti);
       if (key == last) {
-        const rows = v128.load(ROWS);
-        v128.store(at, v128.xor(v128.swizzle(look(E_OUT, so, sp), rows), lastKey));
-        v128.store(at + apart, v128.xor(v128.swizzle(look(E_OUT, to, tp), rows), lastKey));
-        s = v128.swizzle(s1, rows);
-        t = v128.swizzle(t1, rows);
+        s = v128.xor(shiftRows(look(E_OUT, so, sp)), v128.load(key));
+        t = v128.xor(shiftRows(look(E_OUT, to, tp)), v128.load(key));
         break;
       }
+      const s1 = look(E_1, so, sp);
+      const t1 = look(E_1, to, tp);
       const s2 = look(E_2, so, sp);
       const t2 = look(E_2, to, tp);
-      const round = v128.load(key);
-      const rows = v128.load(ROWS);
-      const rows1 = v128.load(ROWS, 16);
-      const rows2 = v128.load(ROWS, 32);
-      const rows3 = v128.load(ROWS, 48);
       s = v128.xor(
-        v128.xor(v128.xor(v128.swizzle(s2, rows), round), v128.swizzle(s1, rows2)),
-        v128.xor(v128.swizzle(v128.xor(s1, s2), rows1), v128.swizzle(s1, rows3)),
+        v128.xor(shiftRows(s2), shiftRows1(v128.xor(s1, s2))),
+        v128.xor(v128.xor(shiftRows2(s1), shiftRows3(s1)), v128.load(key)),
       );
       t = v128.xor(
-        v128.xor(v128.xor(v128.swizzle(t2, rows), round), v128.swizzle(t1, rows2)),
-        v128.xor(v128.swizzle(v128.xor(t1, t2), rows1), v128.swizzle(t1, rows3)),
+        v128.xor(shiftRows(t2), shiftRows1(v128.xor(t1, t2))),
+        v128.xor(v128.xor(shiftRows2(t1), shiftRows3(t1)), v128.load(key)),
       );
-      key += 16;
     }
+    v128.store(at, s);
+    v128.store(at + apart, t);
   }
-  if (length == 0) return;
-  v128.store(iv, v128.load(at - 16));
-  v128.store(iv2, v128.load(at - 16 + apart));
+  v128.store(iv, s);
+  v128.store(iv2, t);
 }
 
 /** Blocks do not wait for each other here: four at a time, table by table, because registers are few. */
@@ -273,6 +273,27 @@ export function cbcDecrypt(keys: u32, rounds: u32, iv: u32, at: u32, length: u32
     previous = block;
   }
   v128.store(iv, previous);
+}
+
+/** FIPS 197 §5.1.2; with a number, and then every column turned by so many rows. */
+@inline
+function shiftRows(s: v128): v128 {
+  return v128.shuffle<u8>(s, s, 0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11);
+}
+
+@inline
+function shiftRows1(s: v128): v128 {
+  return v128.shuffle<u8>(s, s, 5, 10, 15, 0, 9, 14, 3, 4, 13, 2, 7, 8, 1, 6, 11, 12);
+}
+
+@inline
+function shiftRows2(s: v128): v128 {
+  return v128.shuffle<u8>(s, s, 10, 15, 0, 5, 14, 3, 4, 9, 2, 7, 8, 13, 6, 11, 12, 1);
+}
+
+@inline
+function shiftRows3(s: v128): v128 {
+  return v128.shuffle<u8>(s, s, 15, 0, 5, 10, 3, 4, 9, 14, 7, 8, 13, 2, 11, 12, 1, 6);
 }
 
 /** A look, and the rows turned. */
