@@ -12,6 +12,7 @@
  *   0x0003_a000  TAP tables    places to read frames into, frames to write
  *   0x0004_0000  INBOX         received bytes, as the TLS layer gave them
  *   0x0008_0000  HUBS
+ *   0x0009_0000  PUNTS         frames for the engine
  *   0x000a_0000  PORTS
  *   0x004a_0000  CONNECTIONS
  *   0x005a_0000  STORM         one entry for each flooding source
@@ -60,6 +61,14 @@ export const HUBS: u32 = 0x0008_0000;
 export const HUB_BYTES: u32 = 64;
 /** Tenants of one server; the reference takes 4096, on memory that it allocates as it goes. */
 export const HUBS_MAX: u32 = 1024;
+
+/** How many there are, then the frames: {port, hub, kind, length}, u32 each, and the bytes. */
+export const PUNTS: u32 = 0x0009_0000;
+export const PUNT_BYTES: u32 = 2048;
+/** What the engine asks for is rare. What comes beyond that in one turn of the event loop is lost, as in a full queue. */
+export const PUNTS_MAX: u32 = 31;
+export const PUNTS_BYTES: u32 = PUNT_BYTES * (PUNTS_MAX + 1);
+export const PUNT_FRAME_MAX: u32 = PUNT_BYTES - 16;
 
 export const PORTS: u32 = 0x000a_0000;
 export const PORT_BYTES: u32 = 2048;

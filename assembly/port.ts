@@ -36,6 +36,9 @@ export const PORT_RESENDS: u32 = 1024;
 /** Priority frames are told by `isPriorityExtended`. */
 export const PORT_EXTENDED: u32 = 512;
 
+/** Part of a loop: only probes pass, `switch/punt.ts`. */
+export const PORT_BLOCKED: u32 = 2048;
+
 @unmanaged
 export class Port {
   kind: u32;

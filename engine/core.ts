@@ -29,6 +29,12 @@ export const DROP_CAUSES = [
   'too-long-for-port',
   'not-inflatable',
   'waited-too-long',
+  'loop',
+  'policy',
+  'access-list',
+  'rate-limit',
+  'host-address',
+  'known-elsewhere',
 ] as const;
 
 export type DropCause = (typeof DROP_CAUSES)[number];
@@ -120,6 +126,22 @@ export interface PortOptions {
   readonly stationsMax?: number;
 }
 
+/** Frames that the engine can ask a hub for, as bits: `assembly/switch/punt.ts`. */
+export const PUNT_PROBE = 1;
+export const PUNT_DHCP = 2;
+export const PUNT_ADVERTISEMENT = 4;
+
+/** A frame that the engine asked for. */
+export interface Punted {
+  /** The port that it came from. */
+  readonly port: number;
+  readonly hub: number;
+  /** One of the `PUNT_` bits. */
+  readonly kind: number;
+  /** A copy. */
+  readonly frame: Uint8Array;
+}
+
 /** What left a session in one class, bulk or priority. */
 export interface ClassCounters {
   readonly frames: number;
@@ -190,6 +212,9 @@ interface CoreExports {
   init(small: number, large: number, out: number, windows: number, seed1: bigint, seed2: bigint): void;
   openHub(mode: number, stormLimit: number): number;
   closeHub(hub: number): void;
+  setPunts(hub: number, kinds: number, station: bigint): void;
+  inject(port: number, length: number, now: number): number;
+  blockPort(port: number, yes: number): void;
   openPort(hub: number, kind: number, flags: number, frameMax: number, blockMax: number, stationsMax: number): number;
   closePort(port: number): void;
   joinConnection(port: number, maySend: number, now: number): number;
@@ -264,6 +289,8 @@ export class Core {
   readonly #counters: number;
   readonly #drops: number;
   readonly #tapsReady: number;
+  readonly #punts: number;
+  readonly #puntBytes: number;
   readonly #codecs: number;
   readonly #classes: number;
   /** Windows that no open port has been promised. */
@@ -318,6 +345,8 @@ export class Core {
     this.#counters = constant('PORT_COUNTERS');
     this.#drops = constant('PORT_DROPS');
     this.#tapsReady = constant('TAPS_READY') >>> 2;
+    this.#punts = constant('PUNTS') >>> 2;
+    this.#puntBytes = constant('PUNT_BYTES');
     const batch = (offsets: string, lengths: string): FrameBatch => ({
       memory: this.#bytes,
       offsets: new Uint32Array(memory.buffer, constant(offsets), constant('TAP_BATCH')),
@@ -361,6 +390,44 @@ export class Core {
   /** The hub's ports must be closed before. */
   closeHub(hub: number): void {
     this.#wasm.closeHub(hub);
+  }
+
+  /**
+   * Asks for frames of these kinds, which `takePunted` hands over. Probes are for the engine alone, and so are DHCP's answers
+   * to `station`, a MAC address; of what else is asked for, it gets a copy.
+   */
+  setPunts(hub: number, kinds: number, station?: Uint8Array): void {
+    this.calls++;
+    this.#wasm.setPunts(hub, kinds, station === undefined ? 0n : macNumber(station));
+  }
+
+  /** Whether there is something for `takePunted`. */
+  get hasPunted(): boolean {
+    return this.#words[this.#punts]! !== 0;
+  }
+
+  /** Hands over the frames that were asked for, and forgets them; at most 31 since the last call. */
+  takePunted(): readonly Punted[] {
+    const count = this.#words[this.#punts]!;
+    this.#words[this.#punts] = 0;
+    return Array.from({ length: count }, (_, i) => {
+      const at = this.#punts * 4 + (i + 1) * this.#puntBytes;
+      const [port, hub, kind, length] = [0, 1, 2, 3].map((word) => this.#words[(at >>> 2) + word]!);
+      return { port: port!, hub: hub!, kind: kind!, frame: this.#bytes.slice(at + 16, at + 16 + length!) };
+    });
+  }
+
+  /** Has a frame of the engine's own leave by a port, also by one that is blocked. False when it cannot be queued. */
+  inject(port: number, frame: Uint8Array, now: number): boolean {
+    this.calls++;
+    this.#toScratch('inject', frame);
+    return this.#wasm.inject(port, frame.length, now) !== 0;
+  }
+
+  /** A blocked port lets only probes and what is injected pass; the stations behind it are forgotten. */
+  block(port: number, yes: boolean): void {
+    this.calls++;
+    this.#wasm.blockPort(port, yes ? 1 : 0);
   }
 
   openSession(hub: number, options: PortOptions): number {
@@ -765,6 +832,12 @@ const NO_HOST: CoreImports = { clock: () => 0, deflate: () => 0, inflate: () => 
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory, imports: CoreImports): CoreExports {
   return new WebAssembly.Instance(module, { env: { memory, ...imports } }).exports as CoreExports;
+}
+
+/** As the core reads it: the first byte lowest. */
+function macNumber(mac: Uint8Array): bigint {
+  if (mac.length !== 6) throw new RangeError(`core.setPunts: station: expected 6 bytes, got ${mac.length}`);
+  return mac.reduceRight((number, byte) => (number << 8n) | BigInt(byte), 0n);
 }
 
 /** The delay that `share` of what is counted in `spans` did not exceed, ms: the middle of the span in which it lies. */

@@ -1,11 +1,11 @@
 /** The way of a frame through a hub, `protocol/data-plane.md` §6.1 and §6.2. */
 
-import { DROP_MALFORMED, DROP_MEMORY, DROP_SAME_PORT, DROP_SOURCE, DROP_STATIONS, DROP_STORM } from '../counters';
+import { DROP_LOOP, DROP_MALFORMED, DROP_MEMORY, DROP_SAME_PORT, DROP_SOURCE, DROP_STATIONS, DROP_STORM } from '../counters';
 import { NONE, SEGMENTS } from '../memory';
 import { finish, segment } from '../offload/segment';
 import { headerBytes, isSound } from '../offload/sound';
-import { frameOf, releaseSlot, Slot } from '../pool';
-import { countDrop, Port, portAt, PORT_NO_STORM_LIMIT, PORT_OFFLOAD, PORT_OFFLOAD_UDP } from '../port';
+import { frameOf, releaseSlot, Slot, takeSlot } from '../pool';
+import { countDrop, Port, portAt, PORT_BLOCKED, PORT_NO_STORM_LIMIT, PORT_OFFLOAD, PORT_OFFLOAD_UDP } from '../port';
 import { enqueue } from '../queue/queue';
 import { flowTag } from '../queue/tag';
 import { bpduBridge, destination, ETHERTYPE_ARP, isBpdu, isGroup, MAC_BROADCAST, source } from '../wire/ethernet';
@@ -13,6 +13,7 @@ import { destinationIp, etherType, parse, protocol, sourceIp, vlan } from '../wi
 import { UDP } from '../wire/udp';
 import { learn, lookup } from './fdb';
 import { hubAt, MODE_PATCH } from './hubs';
+import { punt, puntKind } from './punt';
 import { passStorm } from './storm';
 
 /** Frames that entered a hub since the start; a super-frame counts as those that it stands for. */
@@ -49,6 +50,11 @@ function route(from: u32, slot: u32, now: f64): u32 {
   const destinationMac = destination(frame);
   if (sourceMac == MAC_BROADCAST || sourceMac == 0 || sourceMac == destinationMac) return DROP_SOURCE;
   const hub = hubAt(port.hub);
+  if (hub.punts != 0) {
+    const kind = puntKind(frame, length) & hub.punts;
+    if (kind != 0 && punt(from, port.hub, hub, kind, slot)) return NONE;
+  }
+  if (port.flags & PORT_BLOCKED) return DROP_LOOP;
   if (hub.mode == MODE_PATCH) {
     flood(from, hub.firstPort, slot);
     return NONE;
@@ -70,6 +76,21 @@ function route(from: u32, slot: u32, now: f64): u32 {
   }
   flood(from, hub.firstPort, slot);
   return NONE;
+}
+
+/**
+ * Queues a frame of the engine's own, of `length` bytes at `frame`, for one port, blocked or not. False when there is no
+ * buffer for it, or it is malformed.
+ */
+export function inject(to: u32, frame: u32, length: u32, now: f64): bool {
+  const slot = takeSlot(length);
+  if (slot == 0) return false;
+  changetype<Slot>(slot).length = length;
+  memory.copy(frameOf(slot), frame, length);
+  const sound = checked(slot);
+  if (sound) enqueue(to, slot, unit, tag, now);
+  releaseSlot(slot);
+  return sound;
 }
 
 /** Parses the frame and finds out what it stands for. False for one that is to be dropped as malformed. */
@@ -97,6 +118,7 @@ function flood(from: u32, first: u32, slot: u32): void {
 
 /** Queues the frame as this port takes it. What one port needs is done once, and serves the others that need it. */
 function deliver(to: u32, slot: u32): void {
+  if (portAt(to).flags & PORT_BLOCKED) return;
   const s = changetype<Slot>(slot);
   if (!s.unfinished || takes(portAt(to), s)) return enqueue(to, slot, unit, tag, time);
   if (s.segment == 0) {
