@@ -50,7 +50,9 @@ export const TAP_WRITE_OFFSETS: u32 = 0x0003_a400;
 export const TAP_WRITE_LENGTHS: u32 = 0x0003_a600;
 /** Number of TAP ports with frames to write, then their numbers. */
 export const TAPS_READY: u32 = 0x0003_a800;
-/** TAP ports of one module: one u32 each between TAPS_READY and INBOX. */
+/** Of each frame read, the VLAN tag that the kernel took out of it, as four bytes in network order; 0 without one. */
+export const TAP_READ_TAGS: u32 = 0x0003_f800;
+/** TAP ports of one module: one u32 each between TAPS_READY and TAP_READ_TAGS. */
 export const TAPS_MAX: u32 = 1024;
 
 export const INBOX: u32 = 0x0004_0000;
@@ -103,6 +105,8 @@ export const FDB_SWEEP: u32 = 4096;
  * station that is not in it seventy times as expensive.
  */
 export const FDB_SWEEP_MS: f64 = 1_000;
+/** `protocol/data-plane.md` §6.2, CheckMac: for so many ms a station stays on the port where it was heard last. */
+export const CHECK_MAC_MS: f64 = 13_000;
 
 export const NODES: u32 = 0x00aa_0000;
 export const NODE_BYTES: u32 = 12;

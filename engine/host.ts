@@ -236,6 +236,11 @@ export interface FrameBatch {
   readonly offsets: Uint32Array;
   /** For a read: the room in, the length out. For a write: the length. Both with the virtio header. */
   readonly lengths: Uint32Array;
+  /**
+   * For a read: a VLAN tag that the kernel took out of the frame, as its four bytes lie on the wire; the core puts it back, for
+   * which four bytes of the room are to be left. All are 0 before.
+   */
+  readonly tags?: Uint32Array;
 }
 
 /** Bytes of `struct virtio_net_hdr` in front of every frame that a TAP reads or writes. */
