@@ -1,6 +1,7 @@
 /** The commands, their options and their help; what they do is loaded when one of them runs. */
 
 import { Command } from 'commander';
+import { defineCertificate } from './commands/certificate.ts';
 import { defineConnect } from './commands/connect.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
@@ -35,6 +36,7 @@ export function createProgram(context: Context): Command {
   defineConnect(program, context);
   defineStatus(program, context);
   defineHashPassword(program, context);
+  defineCertificate(program, context);
 
   // After the commands, which would inherit it: an unknown command gets a message of its own below.
   program.allowExcessArguments(true);
@@ -61,4 +63,5 @@ const EXAMPLES = [
   ['etherloom connect vpn.example.com --hub lab --user alice --tap vpn0', 'join a hub with a TAP device'],
   ['etherloom status', 'what the running server or client is doing'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
+  ['etherloom certificate alice', 'a certificate for alice to log in with'],
 ] as const;
