@@ -1,6 +1,7 @@
 /** The commands, their options and their help; what they do is loaded when one of them runs. */
 
 import { Command } from 'commander';
+import { defineCertificate } from './commands/certificate.ts';
 import { defineConnect } from './commands/connect.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
@@ -37,6 +38,7 @@ export function createProgram(context: Context): Command {
   defineStatus(program, context);
   defineSpeedtest(program, context);
   defineHashPassword(program, context);
+  defineCertificate(program, context);
 
   // After the commands, which would inherit it: an unknown command gets a message of its own below.
   program.allowExcessArguments(true);
@@ -64,4 +66,5 @@ const EXAMPLES = [
   ['etherloom status', 'what the running server or client is doing'],
   ['etherloom speedtest vpn.example.com', 'how much the path to another machine carries'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
+  ['etherloom certificate alice', 'a certificate for alice to log in with'],
 ] as const;

@@ -23,12 +23,35 @@ export interface ChannelSecurity {
   readonly distrust?: string;
 }
 
-/** Public-key work that a host lends to this program's own TLS (`engine/tls-legacy`). */
+/** Public-key work that a host lends: to this program's own TLS (`engine/tls-legacy`), and to logins by certificate. */
 export interface Certificates {
   /** The private key of a PEM; undefined when it is not one for RSA. Throws when it is no private key at all. */
   rsaKey(pem: string): RsaKey | undefined;
   /** RSAES-PKCS1-v1_5 (RFC 8017 §7.2.1) with the public key of a certificate in DER. Throws when it has none for RSA. */
   encrypt(certificate: Uint8Array, secret: Uint8Array): Uint8Array;
+  /** What a certificate in DER says; undefined when it cannot be read. */
+  facts(certificate: Uint8Array): CertificateFacts | undefined;
+  /** RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2) with SHA-1, by the RSA key of a certificate in DER. Never throws. */
+  verify(certificate: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** Whether `issuer` is named as the issuer of `certificate` and has signed it; both in DER. Never throws. */
+  issued(issuer: Uint8Array, certificate: Uint8Array): boolean;
+}
+
+/** What a login asks of a certificate (`protocol/control-plane.md` §4.5). */
+export interface CertificateFacts {
+  /** Bits of the modulus; 0 when its key is not for RSA. */
+  readonly rsaBits: number;
+  /** Its validity, both ends included: milliseconds since 1970 UTC. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** All CNs of its subject. */
+  readonly commonNames: readonly string[];
+  /** Hexadecimal digits in lower case, without zeros in front. */
+  readonly serial: string;
+  /** Whether it may identify a client: it says no use, or that one (RFC 5280 §4.2.1.12). */
+  readonly forClients: boolean;
+  /** Whether it is one of a CA (RFC 5280 §4.2.1.9). */
+  readonly ca: boolean;
 }
 
 export interface RsaKey {
@@ -37,6 +60,8 @@ export interface RsaKey {
    * length or not below the modulus.
    */
   decrypt(encrypted: Uint8Array): Uint8Array;
+  /** RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.1) with SHA-1. Throws when the key is too short for that. */
+  sign(message: Uint8Array): Uint8Array;
 }
 
 /**
