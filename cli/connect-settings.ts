@@ -14,6 +14,7 @@ import { chooseTls, type TlsChoice } from '../engine/tls-legacy/choice.ts';
 import type { ConnectFlags } from './commands/connect.ts';
 import { type ConfigFile, invalidConfig, readConfigFile } from './config-file.ts';
 import { Failure } from './failure.ts';
+import { checkedSettings, type WantedSettings } from './machine-settings.ts';
 import type { TrustMode } from './trust.ts';
 
 export interface ConnectSettings {
@@ -25,6 +26,8 @@ export interface ConnectSettings {
   readonly plainPassword: boolean;
   readonly anonymous: boolean;
   readonly tap: TapPortOptions;
+  /** Absent: nothing is set in the machine besides. */
+  readonly machine?: WantedSettings;
   readonly trust: TrustMode;
   readonly tls: TlsChoice;
   readonly bridge: boolean;
@@ -59,6 +62,7 @@ export async function connectSettings(
   if (halfDuplex) checkHalfDuplex(connections, flags, source);
   return {
     ...needed(server, flags, source),
+    machine: checkedSettings(flags, source),
     ...credentials(flags, profile),
     trust: trustMode(flags, profile),
     tls: tlsChoice(flags, source),
@@ -81,7 +85,7 @@ export async function connectSettings(
 }
 
 /** A profile, or what stands for it when there is none. */
-interface Source {
+export interface Source {
   readonly profile: ConnectProfile;
   /** Absent without a profile. */
   readonly invalid?: (path: readonly PropertyKey[], ...messages: readonly string[]) => Failure;
@@ -135,6 +139,7 @@ function needed(
       mtu: flags.mtu ?? profile.tap.mtu,
       busyPollUs: flags.busyPoll ?? profile.tap.busyPoll,
       offload: flags.offload ?? profile.tap.offload,
+      ...(profile.tap.mac === undefined ? {} : { mac: profile.tap.mac }),
     },
   };
 }
