@@ -1,5 +1,5 @@
 /** A host whose programs see another /etc/resolv.conf: the machine's own is never touched. */
-import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabHost } from './netns.ts';
 
@@ -29,6 +29,8 @@ export class ShelteredHost extends LabHost {
       this.#mounts = [etc, '/etc'];
     }
     writeFileSync(this.resolvConf, text, { mode: 0o644 });
+    // A time that no clock shows now.
+    utimesSync(this.resolvConf, 1_700_000_000, 1_700_000_000);
   }
 
   override wrap(command: readonly string[]): string[] {
@@ -49,6 +51,6 @@ export class ShelteredHost extends LabHost {
   /** The text, and what tells one file from another. */
   resolver(): string {
     const { ino, mode, uid, mtimeMs } = statSync(this.resolvConf);
-    return `${ino} ${mode} ${uid} ${Math.floor(mtimeMs)}\n${readFileSync(this.resolvConf, 'utf8')}`;
+    return `${ino} ${mode} ${uid} ${mtimeMs}\n${readFileSync(this.resolvConf, 'utf8')}`;
   }
 }

@@ -62,9 +62,9 @@ export class Addressing implements Timed {
         ...common,
         hostName,
         changed: (lease, cause) => {
+          options.changed();
           this.#tell4(before, lease, cause);
           before = lease;
-          options.changed();
         },
       });
     }
@@ -77,9 +77,9 @@ export class Addressing implements Timed {
           return text === undefined ? undefined : parseIpv6(text);
         },
         changed: (lease, cause) => {
+          options.changed();
           this.#tell6(before, lease, cause);
           before = lease;
-          options.changed();
         },
       });
     }

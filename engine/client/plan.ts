@@ -133,9 +133,9 @@ function networkOf({ address, prefix }: Lease4): string {
 
 function routesOf({ settings, lease4, router6, addresses6 }: PlanInput): PlannedRoute[] {
   const own = (six: boolean) => settings.gateways.find((gateway) => gateway.includes(':') === six);
-  // RFC 3442: classless routes take the place of routers.
   const classless = lease4?.routes ?? [];
-  const router4 = classless.length === 0 ? lease4?.routers[0] : classless.find(({ to }) => to === DEFAULT_4)?.via;
+  // What the profile asks for goes to the router, whatever else the server says that there is.
+  const router4 = classless.find(({ to }) => to === DEFAULT_4)?.via ?? lease4?.routers[0];
   const via4 = own(false) ?? router4;
   const via6 = own(true) ?? router6;
   const routes: PlannedRoute[] = [];
@@ -156,6 +156,7 @@ function routesOf({ settings, lease4, router6, addresses6 }: PlanInput): Planned
     add({ to, ...(via === undefined ? {} : { via }), origin: 'profile' });
   }
   if (settings.serverRoutes && lease4 !== undefined) {
+    // RFC 3442: with classless routes routers do not count.
     for (const { to, via } of classless) add({ to, ...(via === undefined ? {} : { via }), origin: 'dhcp' });
     if (classless.length === 0 && router4 !== undefined) add({ to: DEFAULT_4, via: router4, origin: 'dhcp' });
   }

@@ -68,7 +68,11 @@ export class Approach implements Wire {
       this.fail({ code: 'ETIMEDOUT' });
     }, timeoutMs);
     this.#start().catch((error: unknown) =>
-      this.#give(error instanceof HostFailure && error.doing === 'settings' ? error : connectFailure(describeRoute(options), error)),
+      this.#give(
+        error instanceof HostFailure && error.doing === 'settings'
+          ? error
+          : connectFailure(describeRoute(options), error),
+      ),
     );
   }
 

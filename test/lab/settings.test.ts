@@ -1,6 +1,7 @@
 /** What a client sets in the machine, with real DHCP and DNS servers behind the hub, and how it is undone. */
 import { readdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LabChild } from '../../lab/child.ts';
 import { EtherloomClient, EtherloomServer } from '../../lab/etherloom.ts';
@@ -22,7 +23,7 @@ beforeEach(async () => {
   [plain, router, server] = [await lab.addHost('client'), await lab.addHost('router'), await lab.addHost('server')];
   await lab.cable(
     { host: plain, address: ['10.77.0.2/24', 'fd77::2/64'] },
-    { host: router, ifname: 'in', address: ['10.77.0.254/24', 'fd77::fe/64'] },
+    { host: router, ifname: 'in', address: ['10.77.0.254/24', '10.77.0.253/24', 'fd77::fe/64'] },
   );
   await lab.cable(
     { host: server, address: '10.88.0.1/24' },
@@ -35,13 +36,16 @@ beforeEach(async () => {
   await server.ip('-6', 'address', 'add', '2001:db8::1/128', 'dev', 'lo');
   for (const path of ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding']) await router.sysctl(path, 1);
   // Whatever comes from the client besides the tunnel and what the link itself needs.
-  const counter = [
-    'table inet leaks { chain seen { type filter hook prerouting priority -300;',
-    'iifname != "in" accept; ip daddr 10.88.0.1 tcp dport 5555 accept',
-    'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld2-listener-report } accept',
-    'counter comment "leaks"; }; }',
-  ];
-  await router.run(['nft', counter.join('; ').replace('; };', ' };').replace('-300;;', '-300;')]);
+  const counter = `table inet leaks {
+    chain seen {
+      type filter hook prerouting priority -300
+      iifname != "in" accept
+      ip daddr 10.88.0.1 tcp dport 5555 accept
+      icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld2-listener-report } accept
+      counter
+    }
+  }\n`;
+  await router.run(['nft', '-f', '-'], { input: counter });
 });
 afterEach(async () => {
   await lab.close();
@@ -100,11 +104,13 @@ function connect(
   });
 }
 
+/** Both on both would say little more: one part of it is the file system's, the other the runtime's. */
+const KINDS = { node: ['file'], bun: ['directory'] } as const;
+
 describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
-  test.each([
-    'file',
-    'directory',
-  ] as const)('everything goes through the tunnel, nothing leaks when it is killed, and all is as it was (resolv.conf: %s)', {
+  test.each(
+    KINDS[runtime],
+  )('everything goes through the tunnel, nothing leaks when it is killed, and all is as it was (resolv.conf: %s)', {
     timeout: 90 * SECOND,
   }, async (kind) => {
     await serve(runtime);
@@ -156,5 +162,90 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
         .concat(readdirSync(`${first.directory}/etherloom`))
         .join(),
     ).not.toMatch(/journal|resolv/);
+  });
+
+  test('a short lease of another server is renewed, its routes are taken, and what others changed stays', {
+    timeout: 60 * SECOND,
+  }, async () => {
+    await serve(runtime);
+    const config = join(lab.tempDir, 'udhcpd.conf');
+    const lines = ['start 10.90.0.20', 'end 10.90.0.30', 'interface elsrv0', 'max_leases 10', 'auto_time 1'];
+    const options = [
+      'subnet 255.255.255.0',
+      'router 10.90.0.1',
+      'lease 10',
+      'staticroutes 203.0.113.0/24 10.90.0.1',
+      'dns 10.90.0.1',
+    ];
+    const files = [`lease_file ${lab.tempDir}/udhcpd.leases`, `pidfile ${lab.tempDir}/udhcpd.pid`];
+    await writeFile(config, `${[...lines, ...options.map((each) => `option ${each}`), ...files, ''].join('\n')}`);
+    await writeFile(`${lab.tempDir}/udhcpd.leases`, '');
+    const udhcpd = await server!.spawn(['udhcpd', '-f', config]);
+    await server!.spawn([
+      ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--log-facility=-', '--user=root', '--port=0'],
+      ...['--interface=elsrv0', '--bind-interfaces', '--enable-ra', '--dhcp-range=fd90::,ra-only', '--pid-file'],
+    ]);
+    const client = new ShelteredHost(plain!, 'file', ORIGINAL);
+    const args = ['--dhcp', '--ipv6', 'auto', '--route', 'auto', '--route', '192.0.2.0/24', '--dns', '192.0.2.53'];
+    const ended = await connect(client, runtime, args);
+    await ended.process.waitForLine(/"event":"addressed".*"address":"10\.90\.0\.2\d\/24"/, 20 * SECOND);
+    expect((await plain!.ip('route', 'show', 'dev', 'el0')).stdout).toMatch(
+      /^192\.0\.2\.0\/24 via 10\.90\.0\.1 proto 69/m,
+    );
+    expect((await plain!.ip('route', 'show', 'dev', 'el0')).stdout).toMatch(
+      /^203\.0\.113\.0\/24 via 10\.90\.0\.1 proto 69/m,
+    );
+    expect((await plain!.ip('route', 'show', 'default')).stdout).toBe('default via 10.77.0.254 dev eth0 metric 100 \n');
+    expect((await plain!.ip('rule')).stdout).not.toContain('10.88.0.1');
+    const leased = async () => (await ended.status()).client?.settings?.addresses ?? [];
+    const first = (await leased()).find(({ origin }) => origin === 'dhcp')?.expires ?? '';
+    await expect
+      .poll(async () => (await leased()).map(({ origin }) => origin), { timeout: 10 * SECOND })
+      .toContain('slaac');
+    // Half of ten seconds later it has another end, and the address is the same.
+    await expect
+      .poll(async () => (await leased()).find(({ origin }) => origin === 'dhcp')?.expires ?? '', {
+        timeout: 20 * SECOND,
+        interval: 300,
+      })
+      .not.toBe(first);
+    expect(ended.process.child.stdout.split('"addressed"')).toHaveLength(2);
+    expect(udhcpd.running).toBe(true);
+    await client.run(['sh', '-c', 'echo "nameserver 192.0.2.99" > /etc/resolv.conf']);
+    expect(await ended.stop()).toBe(0);
+    expect(client.resolver()).toMatch(/\nnameserver 192\.0\.2\.99\n$/);
+    expect(ended.process.child.stderr).toContain('was changed by somebody else meanwhile');
+  });
+
+  test('what cannot be set ends with a message and its exit code, and a refused login leaves nothing', async () => {
+    await serve(runtime);
+    const client = new ShelteredHost(plain!, 'file', ORIGINAL);
+    const before = await snapshot(client);
+    const args = [
+      '--gateway',
+      '10.90.0.1',
+      '--address',
+      '10.90.0.2/24',
+      '--route',
+      'default',
+      '--dns',
+      '10.90.0.1',
+      '--kill-switch',
+    ];
+    const options = {
+      runtime,
+      server: '10.88.0.1:5555',
+      user: 'guest',
+      trust: { pin: ours.fingerprint },
+      tap: 'el0',
+    } as const;
+    const refused = await EtherloomClient.run(client, { ...options, user: 'nobody', args });
+    expect(refused.code).toBe(6);
+    expect(await snapshot(client)).toBe(before);
+    // The kernel takes no router of that address.
+    const wrong = await EtherloomClient.run(client, { ...options, args: [...args.slice(2), '--gateway', '127.0.0.1'] });
+    expect(wrong.code).toBe(10);
+    expect(wrong.stderr).toContain('127.0.0.1');
+    expect(await snapshot(client)).toBe(before);
   });
 });

@@ -154,8 +154,7 @@ function keepOriginal(saved: DnsSaved): void {
 
 function copyOriginal(saved: DnsSaved): void {
   writeFileSync(saved.copy!, readFileSync(FILE), { mode: 0o600 });
-  const { atime, mtime } = statSync(FILE);
-  utimesSync(saved.copy!, atime, mtime);
+  sameTimes(FILE, saved.copy!);
 }
 
 function restoreFile(saved: DnsSaved): readonly string[] {
@@ -179,8 +178,7 @@ function restoreFile(saved: DnsSaved): readonly string[] {
     renameSync(backup, FILE);
   } else if (exists(copy)) {
     writeFileSync(FILE, readFileSync(copy));
-    const { atime, mtime } = statSync(copy);
-    utimesSync(FILE, atime, mtime);
+    sameTimes(copy, FILE);
     rmSync(copy);
   } else if (mark.saved.absent === 'yes') {
     unlinkSync(FILE);
@@ -190,6 +188,12 @@ function restoreFile(saved: DnsSaved): readonly string[] {
   // What came back may be of one of us that ended meanwhile.
   recoverDns();
   return [];
+}
+
+function sameTimes(from: string, to: string): void {
+  // As seconds: a Date would cut them at the millisecond.
+  const { atimeMs, mtimeMs } = statSync(from);
+  utimesSync(to, atimeMs / 1000, mtimeMs / 1000);
 }
 
 function isSameFile(backup: string): boolean {
