@@ -102,6 +102,11 @@ export function missingTlsPeers(): Missing[] {
   return missingPrograms(TLS_PEERS);
 }
 
+/** The same for tests of a client's settings. */
+export function missingSettingsPeers(): Missing[] {
+  return missingPrograms(SETTINGS_PEERS);
+}
+
 function missingPrograms(programs: readonly Program[]): Missing[] {
   return programs
     .filter(({ name }) => findProgram(name) === undefined)

@@ -275,9 +275,12 @@ const PROFILE = `The profile, in which everything may be left to the options:
   tap: { name: vpn0, address: 10.90.0.2/24, mtu: 1500, offload: true, busyPoll: 0 }   # or a list of addresses
                                         # or { name: vpn0, dhcp: true, ipv6: auto }; ipv6: dhcp, off; mac: 02:11:22:33:44:55
   routes: [10.0.0.0/8]                  # or default, or auto: what the DHCP server says
-  gateway: 10.90.0.1                    # when not the router of DHCP; metric: 50
-  dns: auto                             # or addresses; search: corp.example.com
-  killSwitch: false                     # and allowLan: false
+  gateway: 10.90.0.1                    # when not the router of DHCP
+  metric: 50
+  dns: 10.90.0.1                        # or a list, or auto
+  search: corp.example.com              # or a list
+  killSwitch: true
+  allowLan: true
   pin: 9f86d081...                      # or ca: ca.pem, or insecure: true
   tls: { profile: modern, minimum: TLSv1.3 }                  # or { algorithms: [AES256-SHA], minimum: TLSv1 }
   bridge: false
