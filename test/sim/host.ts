@@ -10,6 +10,7 @@ import type {
   Listener,
   ListenOptions,
   Log,
+  Machines,
   Tap,
   TapHandler,
   TapOptions,
@@ -17,6 +18,7 @@ import type {
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
 import { certificates } from '../../hosts/shared/certificates.ts';
 import { GOOD_LINK, type LinkOptions, SIM_SECURITY, SimChannel } from './channel.ts';
+import { SimMachine } from './machine.ts';
 import type { World } from './world.ts';
 
 type Accept = (channel: Channel) => ChannelHandler;
@@ -163,6 +165,12 @@ export class SimHost implements Host {
         const remote: Address = { address: options.host, port: options.port };
         const [client, server] = SimChannel.pair(world, net.link, local, remote);
         client.handler = handler;
+        try {
+          options.way?.found(options.way.known.length > 0 ? options.way.known : [options.host]);
+        } catch (error) {
+          world.soon(() => client.finish(error as HostError));
+          return client;
+        }
         world.after(net.link.latencyMs, () => {
           const accept = net.down ? undefined : net.listeners.get(`${options.host}:${options.port}`);
           if (accept === undefined)
@@ -176,6 +184,9 @@ export class SimHost implements Host {
       },
     };
   }
+
+  readonly machine = new SimMachine();
+  readonly machines: Machines = { recover: () => [], open: () => this.machine };
 
   /** What is called when the machine's addresses change. */
   addressesChanged: (addresses: readonly string[]) => void = () => {};
