@@ -26,6 +26,8 @@ export interface AddressingOptions {
 /** RFC 4861 §10: three solicitations, four seconds apart. */
 const SOLICITATIONS_MAX = 3;
 const SOLICITATION_MS = 4_000;
+/** Advertisements are acted upon no more often: whoever sends many of them must not keep the machine busy. */
+const ACT_MS = 1_000;
 /** Routers of one network that are kept in mind. */
 const ROUTERS_MAX = 4;
 
@@ -42,6 +44,9 @@ export class Addressing implements Timed {
   #solicited = 0;
   #solicitAt = Number.POSITIVE_INFINITY;
   #asked6 = false;
+  /** When what routers say was acted upon last, and when it will be. */
+  #looked = Number.NEGATIVE_INFINITY;
+  #actAt = Number.POSITIVE_INFINITY;
   #linked = false;
 
   constructor(options: AddressingOptions) {
@@ -145,6 +150,7 @@ export class Addressing implements Timed {
     for (const timed of [this, this.#dhcp4, this.#dhcp6]) if (timed !== undefined) node.forget(timed);
     this.#linked = false;
     this.#solicitAt = Number.POSITIVE_INFINITY;
+    this.#actAt = Number.POSITIVE_INFINITY;
     node.core.setPunts(hub, 0);
     node.plane.offPunt(hub);
     return leased;
@@ -158,15 +164,12 @@ export class Addressing implements Timed {
       );
       return heard + Math.min(...seconds, 65_535) * 1000;
     });
-    return Math.min(this.#solicitAt, ...ends.filter((end) => end > this.#looked));
+    return Math.min(this.#solicitAt, this.#actAt, ...ends.filter((end) => end > this.#looked));
   }
-
-  #looked = 0;
 
   handleTimeout(now: number): void {
     if (now >= this.#solicitAt) this.#solicit(now);
-    this.#looked = now;
-    this.#options.changed();
+    this.#act(now);
   }
 
   #solicit(now: number): void {
@@ -196,8 +199,14 @@ export class Addressing implements Timed {
     this.#routers.set(router, { advertisement, heard: now });
     this.#solicitAt = Number.POSITIVE_INFINITY;
     if (managed || other) this.#ask6(managed, now);
-    this.#looked = now;
+    this.#actAt = Math.min(this.#actAt, Math.max(now, this.#looked + ACT_MS));
+    if (this.#actAt <= now) this.#act(now);
     this.#options.node.touch(this);
+  }
+
+  #act(now: number): void {
+    this.#looked = now;
+    this.#actAt = Number.POSITIVE_INFINITY;
     this.#options.changed();
   }
 

@@ -23,6 +23,7 @@ export class SettingsKeeper {
       if (wanted.has(key)) continue;
       this.#made.delete(key);
       this.#say(this.#machine.undo(key));
+      this.#log('debug', 'a setting of the machine was undone', { key });
       // With the last address of a family the kernel takes the routes of the interface away.
       if (key.startsWith('address ')) this.#forgetRoutes();
     }
@@ -31,6 +32,7 @@ export class SettingsKeeper {
       if (this.#made.get(key) === text) continue;
       try {
         this.#machine.apply(key, change);
+        this.#log('debug', 'a setting of the machine was made', { ...change });
         this.#made.set(key, text);
         this.#failed.delete(key);
       } catch (error) {

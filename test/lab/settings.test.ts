@@ -249,5 +249,12 @@ describe.skipIf(missingSettingsPeers().length > 0).each(['node', 'bun'] as const
     expect(wrong.code).toBe(10);
     expect(wrong.stderr).toContain('127.0.0.1');
     expect(await snapshot(client)).toBe(before);
+    // Whoever does not wait gets the same.
+    const impatient = await EtherloomClient.start(client, { ...options, args });
+    expect(await snapshot(client)).not.toBe(before);
+    impatient.process.child.kill('SIGTERM');
+    impatient.process.child.kill('SIGINT');
+    await impatient.process.child.exited;
+    expect(await snapshot(client)).toBe(before);
   });
 });

@@ -50,7 +50,13 @@ class LinuxMachine implements Machine {
     this.#tap = tap;
     this.index = interfaceIndex(tap);
     this.#journal = new Journal(directories);
+    // Whatever ends the process, a second signal or a mistake of ours: all of it is done without waiting.
+    process.once('exit', this.#atExit);
   }
+
+  readonly #atExit = (): void => {
+    this.end();
+  };
 
   networks(): readonly string[] {
     return attachedNetworks(this.#tap);
@@ -103,6 +109,7 @@ class LinuxMachine implements Machine {
     }
     this.#entries.clear();
     this.#journal.end();
+    process.removeListener('exit', this.#atExit);
     return said;
   }
 
