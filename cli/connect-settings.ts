@@ -15,6 +15,7 @@ import type { ClientCertificateFiles } from './client-certificate.ts';
 import type { ConnectFlags } from './commands/connect.ts';
 import { type ConfigFile, invalidConfig, readConfigFile } from './config-file.ts';
 import { Failure } from './failure.ts';
+import { checkedSettings, type WantedSettings } from './machine-settings.ts';
 import type { TrustMode } from './trust.ts';
 
 export interface ConnectSettings {
@@ -28,6 +29,8 @@ export interface ConnectSettings {
   /** In place of a password. */
   readonly certificate?: ClientCertificateFiles;
   readonly tap: TapPortOptions;
+  /** Absent: nothing is set in the machine besides. */
+  readonly machine?: WantedSettings;
   readonly trust: TrustMode;
   readonly tls: TlsChoice;
   readonly bridge: boolean;
@@ -62,6 +65,7 @@ export async function connectSettings(
   if (halfDuplex) checkHalfDuplex(connections, flags, source);
   return {
     ...needed(server, flags, source),
+    machine: checkedSettings(flags, source),
     ...credentials(flags, source),
     trust: trustMode(flags, profile),
     tls: tlsChoice(flags, source),
@@ -84,7 +88,7 @@ export async function connectSettings(
 }
 
 /** A profile, or what stands for it when there is none. */
-interface Source {
+export interface Source {
   readonly profile: ConnectProfile;
   /** Absent without a profile. */
   readonly invalid?: (path: readonly PropertyKey[], ...messages: readonly string[]) => Failure;
@@ -140,6 +144,7 @@ function needed(
       mtu: flags.mtu ?? profile.tap.mtu,
       busyPollUs: flags.busyPoll ?? profile.tap.busyPoll,
       offload: flags.offload ?? profile.tap.offload,
+      ...(profile.tap.mac === undefined ? {} : { mac: profile.tap.mac }),
     },
   };
 }

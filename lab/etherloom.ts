@@ -103,6 +103,8 @@ export interface ClientOptions {
   readonly address?: string;
   /** Further arguments. */
   readonly args?: readonly string[];
+  /** Of an earlier process, to start as the same user of the machine. */
+  readonly directory?: string;
 }
 
 /** A client whose session is up. */
@@ -118,7 +120,7 @@ export class EtherloomClient {
   }
 
   static async start(host: LabHost, options: ClientOptions): Promise<EtherloomClient> {
-    const launch = await prepare(host, options.runtime);
+    const launch = await prepare(host, options.runtime, options.directory);
     const args = await connectArguments(options, launch);
     const process = await startEtherloom(host, args, { ...launch, ready: /"event":"established"/ });
     const [, socket = ''] = await process.waitForLine(/"control":"([^"]+)"/);
@@ -129,6 +131,11 @@ export class EtherloomClient {
   static async run(host: LabHost, options: ClientOptions): ReturnType<typeof runEtherloom> {
     const launch = await prepare(host, options.runtime);
     return await runEtherloom(host, await connectArguments(options, launch), launch);
+  }
+
+  /** Where it keeps what is its own, such as its control socket and its journal. */
+  get directory(): string {
+    return this.#launch.directory;
   }
 
   async status(): Promise<NodeStatus> {
@@ -150,9 +157,9 @@ interface Launch {
 
 let launches = 0;
 
-async function prepare(host: LabHost, runtime: Runtime = thisRuntime): Promise<Launch> {
-  const directory = join(host.lab.tempDir, `etherloom-${launches++}`);
-  await mkdir(directory, { mode: 0o700 });
+async function prepare(host: LabHost, runtime: Runtime = thisRuntime, earlier?: string): Promise<Launch> {
+  const directory = earlier ?? join(host.lab.tempDir, `etherloom-${launches++}`);
+  if (earlier === undefined) await mkdir(directory, { mode: 0o700 });
   const env = { XDG_RUNTIME_DIR: directory, XDG_STATE_HOME: directory };
   return { runtime, env, readyTimeoutMs: START_TIMEOUT_MS, directory };
 }

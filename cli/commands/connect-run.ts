@@ -17,6 +17,7 @@ import { readBounded } from '../files.ts';
 import { print } from '../io.ts';
 import { knownServers, knownServersFile } from '../known-servers.ts';
 import { createLog } from '../log.ts';
+import { journalDirectories, recoverMachine } from '../machine-settings.ts';
 import { openControl } from '../node-control.ts';
 import { PASSWORD_VARIABLE, readPassword } from '../password.ts';
 import { requireTaps } from '../platform.ts';
@@ -63,12 +64,16 @@ export async function runConnect(
     if (settings.compress) warn(COMPRESSION_WARNING);
 
     const engine = await environment.load();
+    recoverMachine(engine.host, io, log);
     const options: ClientOptions = {
       ...address,
       hub,
       user,
       credential: password ?? withKey(certificate!, engine),
       tap,
+      ...(settings.machine === undefined
+        ? {}
+        : { settings: { ...settings.machine, journals: journalDirectories(io) } }),
       ca,
       trust: createTrust({
         mode: settings.trust,
@@ -170,6 +175,7 @@ function throwUnlessClosed({ kind, message, code }: ClientEnd, attempts: number)
     untrusted: 'untrusted',
     tap: 'tap',
     unreachable: 'unreachable',
+    settings: 'settings',
   };
   if (kind === 'closed') return;
   const name = code === undefined ? '' : ` (${describeError(code).name}, error ${code})`;

@@ -159,4 +159,34 @@ export interface ClientStatus {
   readonly lastError?: string;
   /** Attempts since the session was last up. */
   readonly attempts: number;
+  /** What is set in the machine, when something is to be. */
+  readonly settings?: SettingsStatus;
+}
+
+export interface SettingsStatus {
+  readonly addresses: readonly AddressStatus[];
+  readonly routes: readonly RouteStatus[];
+  readonly dns?: { readonly servers: readonly string[]; readonly search: readonly string[] };
+  /** Nothing leaves but through the TAP and to `servers`. */
+  readonly killSwitch: boolean;
+  /** Where the server, or the proxy, is: reached without the tunnel. */
+  readonly servers: readonly string[];
+}
+
+export interface AddressStatus {
+  /** In CIDR form. */
+  readonly address: string;
+  readonly origin: 'profile' | 'dhcp' | 'dhcpv6' | 'slaac';
+  /** Who leased it. */
+  readonly server?: string;
+  /** ISO 8601, UTC; absent: never. */
+  readonly renews?: string;
+  readonly expires?: string;
+}
+
+export interface RouteStatus {
+  /** In CIDR form. */
+  readonly to: string;
+  readonly via?: string;
+  readonly origin: 'profile' | 'dhcp';
 }

@@ -1,6 +1,6 @@
 import type { ClientStatus } from '../admin/status.ts';
 import type { Timed } from '../deadlines.ts';
-import type { Channel, ChannelSecurity, ConnectOptions } from '../host.ts';
+import type { Channel, ChannelSecurity, ConnectOptions, Way } from '../host.ts';
 import { usableConnections } from '../login/connections.ts';
 import {
   describeError,
@@ -22,7 +22,13 @@ import type { ClientEnd, ClientEvent, ClientOptions } from './options.ts';
 import { type Admitted, type Failure, Outgoing } from './outgoing.ts';
 
 /** What of a client's options concerns its session; a cascade has the same. */
-export type UplinkOptions = Omit<ClientOptions, 'tap' | 'hub' | 'user' | 'credential' | 'bridge' | 'qos'>;
+export type UplinkOptions = Omit<
+  ClientOptions,
+  'tap' | 'hub' | 'user' | 'credential' | 'bridge' | 'qos' | 'settings'
+> & {
+  /** Asked in front of each attempt: how the next hop is found, where its route is to be kept. */
+  readonly way?: () => Way | undefined;
+};
 
 /** A session that is up. */
 export interface Membership {
@@ -155,7 +161,7 @@ export class Uplink implements Timed {
     const { host, port, ca, proxy, encrypt, compress } = this.#options;
     const outgoing = new Outgoing({
       node: this.#node,
-      target: { host, port, ca, proxy, ...this.#tls },
+      target: { host, port, ca, proxy, ...this.#tls, way: this.#options.way?.() },
       bare: !encrypt,
       compress,
       purpose: how.purpose,
