@@ -17,7 +17,10 @@ import type { ClientEnd, ClientEvent, ClientOptions } from './options.ts';
 import { type Admitted, type Failure, Outgoing } from './outgoing.ts';
 
 /** What of a client's options concerns its session; a cascade has the same. */
-export type UplinkOptions = Omit<ClientOptions, 'tap' | 'hub' | 'user' | 'credential' | 'bridge' | 'qos'>;
+export type UplinkOptions = Omit<ClientOptions, 'tap' | 'hub' | 'user' | 'credential' | 'bridge' | 'qos'> & {
+  /** The session's port in the core is there, before anything can come in by it; and is about to be closed. */
+  readonly portChanged?: (port: number, open: boolean) => void;
+};
 
 /** A session that is up. */
 export interface Membership {
@@ -182,6 +185,7 @@ export class Uplink implements Timed {
       connectionLost: (cause) => this.#handleConnectionLost(cause),
       ended: (cause) => this.#handleSessionEnd(cause),
     });
+    this.#options.portChanged?.(session.port, true);
     const keeper = new Keeper(
       {
         session,
@@ -286,6 +290,7 @@ export class Uplink implements Timed {
     if (membership === undefined) return;
     this.#membership = undefined;
     membership.keeper.end();
+    this.#options.portChanged?.(membership.session.port, false);
     this.#node.core.closePort(membership.session.port);
     this.#node.forget(membership.session);
     this.#node.forget(membership.keeper);

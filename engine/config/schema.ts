@@ -1,6 +1,7 @@
 /** The shape of the server's configuration file. */
 
 import { hostName, listenPort } from './address.ts';
+import { cascadeAdvice, cascadeHolds, cascadeSchema } from './cascade-schema.ts';
 import { hubName, userName } from './names.ts';
 import { passwordHash } from './password-hash.ts';
 import { filePath, logFormat, logLevel, whole, yesOrNo } from './rules.ts';
@@ -26,6 +27,7 @@ const hub = section({
   users: named(userName, user, 'users by name').default({}),
   taps: list(section(tapKeys), 0, 'TAPs').default([]),
   stormLimit: value(whole(0, 1_000_000, 'flooded frames per second of one source; 0 is off')).default(32),
+  cascades: named(hubName, cascadeSchema, 'cascades by name').default({}),
 });
 
 export const serverSchema = section({
@@ -49,9 +51,14 @@ export const serverSchema = section({
 
 export const serverSecrets: Secrets = {
   /** Among the users everything but `anonymous` may be a password or its hash, also what stands there by mistake. */
-  holds: (path) => path.length >= 3 && path[0] === 'hubs' && path[2] === 'users' && path[4] !== 'anonymous',
+  holds: (path, found) => {
+    if (path.length < 3 || path[0] !== 'hubs') return false;
+    return path[2] === 'cascades' ? cascadeHolds(path, found) : path[2] === 'users' && path[4] !== 'anonymous';
+  },
   advice: (path, key) =>
-    path.length === 5 && path[2] === 'users' && /^(password|passwd|pass|pw|secret)$/i.test(key)
-      ? 'passwords are not written here; use passwordHash, with what `etherloom hash-password USER` prints'
-      : undefined,
+    path[2] === 'cascades'
+      ? cascadeAdvice(path, key)
+      : path.length === 5 && path[2] === 'users' && /^(password|passwd|pass|pw|secret)$/i.test(key)
+        ? 'passwords are not written here; use passwordHash, with what `etherloom hash-password USER` prints'
+        : undefined,
 };

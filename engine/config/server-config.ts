@@ -1,22 +1,26 @@
 /** The server's configuration file: its text to checked data, with every default filled in. */
 
+import type { CascadeOptions } from '../cascade/options.ts';
 import type { PriorityRule } from '../core.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { HubOptions, ServerOptions, UserOptions } from '../server/options.ts';
 import type { Congestion } from '../session/congestion.ts';
 import { chooseTls, type TlsChoice, type TlsChoiceResult } from '../tls-legacy/choice.ts';
+import { type CascadeConfig, cascadeConfig } from './cascade-config.ts';
+import { MAX_CASCADE_CONNECTIONS, MAX_CASCADES } from './cascade-schema.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { foldName } from './names.ts';
 import { type ConfigProblem, formatPath } from './problem.ts';
 import type { logFormat, logLevel } from './rules.ts';
 import { MAX_HUBS, MAX_TAPS, serverSchema, serverSecrets } from './schema.ts';
 import { problemsOf } from './schema-problems.ts';
+import { CASCADE } from './session-rules.ts';
 
 export interface ServerConfig {
   readonly listen: ServerOptions['listen'];
   /** Paths as they stand in the file; relative ones are meant from the file's own directory. */
   readonly tls: { readonly certificate: string; readonly key: string; readonly choice: TlsChoice };
-  readonly hubs: readonly HubOptions[];
+  readonly hubs: readonly (Omit<HubOptions, 'cascades'> & { readonly cascades: readonly CascadeConfig[] })[];
   readonly timeoutMs: number;
   readonly maxConnections: number;
   readonly priorityRule: PriorityRule;
@@ -48,6 +52,18 @@ export function parseServerConfig(text: string): ConfigResult {
   if (!chosen.ok) return { ok: false, problems: [tlsProblem(document, chosen)] };
 
   const { listen, tls, hubs, session, control, log } = parsed.data;
+  const cascades = new Map<string, CascadeConfig[]>();
+  for (const [hub, { cascades: found }] of Object.entries(hubs)) {
+    const list: CascadeConfig[] = [];
+    for (const [name, settings] of Object.entries(found)) {
+      const cascade = cascadeConfig(name, settings);
+      if ('problem' in cascade) {
+        return { ok: false, problems: [tlsProblem(document, cascade, ['hubs', hub, 'cascades', name, 'tls'])] };
+      }
+      list.push(cascade);
+    }
+    cascades.set(hub, list);
+  }
   return {
     ok: true,
     config: {
@@ -71,6 +87,7 @@ export function parseServerConfig(text: string): ConfigResult {
           }),
         ),
         stormLimit: hub.stormLimit,
+        cascades: cascades.get(name) ?? [],
       })),
       timeoutMs: session.timeout * 1000,
       maxConnections: session.maxConnections,
@@ -82,15 +99,19 @@ export function parseServerConfig(text: string): ConfigResult {
   };
 }
 
-/** What the engine needs, once the certificate and its key have been read. */
-export function serverOptions(config: ServerConfig, pem: { certificate: string; key: string }): ServerOptions {
+/** What the engine needs, once the certificate, its key and what cascades need (by the names of their hubs) have been read. */
+export function serverOptions(
+  config: ServerConfig,
+  pem: { certificate: string; key: string },
+  cascades: ReadonlyMap<string, readonly CascadeOptions[]> = new Map(),
+): ServerOptions {
   const { listen, hubs, timeoutMs, maxConnections, priorityRule, congestion } = config;
   const { certificate, key } = pem;
   return {
     listen,
     certificate,
     key,
-    hubs,
+    hubs: hubs.map((hub) => ({ ...hub, cascades: cascades.get(hub.name) ?? [] })),
     timeoutMs,
     maxConnections,
     priorityRule,
@@ -102,9 +123,10 @@ export function serverOptions(config: ServerConfig, pem: { certificate: string; 
 /** Which key of `tls` is wrong; one that is absent is missed where `tls` is. */
 export function tlsProblem(
   document: ConfigDocument,
-  { key, problem }: Extract<TlsChoiceResult, { ok: false }>,
+  { key, problem }: Pick<Extract<TlsChoiceResult, { ok: false }>, 'problem'> & { readonly key: string },
+  tls: readonly PropertyKey[] = ['tls'],
 ): ConfigProblem {
-  const path = ['tls', key];
+  const path = [...tls, key];
   return { ...document.locate(path), path: formatPath(path), message: problem };
 }
 
@@ -145,6 +167,7 @@ function crossProblems(document: ConfigDocument): ConfigProblem[] {
   for (const [hub, found] of hubs) {
     const hubEntries = entriesOf(found);
     checkNames(['hubs', hub, 'users'], [...entriesOf(hubEntries.get('users')).keys()], 'user');
+    checkNames(['hubs', hub, 'cascades'], [...entriesOf(hubEntries.get('cascades')).keys()], 'cascade');
     for (const [index, tap] of listOf(hubEntries.get('taps')).entries()) {
       if (++tapCount === MAX_TAPS + 1) tooMany(['hubs', hub, 'taps', index], false, MAX_TAPS, 'TAPs in all hubs');
       const name = entriesOf(tap).get('name');
@@ -155,6 +178,8 @@ function crossProblems(document: ConfigDocument): ConfigProblem[] {
       else report(path, first, 'this TAP exists already; a TAP is a port of one hub', false);
     }
   }
+
+  problems.push(...cascadeProblems(document, hubs));
 
   const listeners = new Map<string, PropertyKey[]>();
   for (const [index, listener] of listOf(root.get('listen')).entries()) {
@@ -167,6 +192,38 @@ function crossProblems(document: ConfigDocument): ConfigProblem[] {
       report(path, first, 'this host and port are listened on already', false);
     } else {
       listeners.set(key, path);
+    }
+  }
+  return problems;
+}
+
+/** Links that lead nowhere, and more cascades than there is room for. */
+function cascadeProblems(document: ConfigDocument, hubs: ReadonlyMap<string, unknown>): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const names = new Set([...hubs.keys()].map(foldName));
+  let count = 0;
+  let connections = 0;
+  for (const [hub, found] of hubs) {
+    for (const [name, cascade] of entriesOf(entriesOf(found).get('cascades'))) {
+      const path = ['hubs', hub, 'cascades', name];
+      const entries = entriesOf(cascade);
+      const report = (at: readonly PropertyKey[], message: string): void => {
+        problems.push({ ...document.locate(at), path: formatPath(at), message });
+      };
+      const wanted = Number(entries.get('connections') ?? CASCADE.connections);
+      const before = connections;
+      if (entries.has('server') && wanted > 0) connections += wanted;
+      if (++count === MAX_CASCADES + 1)
+        report(path, `one too many; allowed are at most ${MAX_CASCADES} cascades in all hubs`);
+      if (before <= MAX_CASCADE_CONNECTIONS && connections > MAX_CASCADE_CONNECTIONS) {
+        report(path, `too many connections; allowed are at most ${MAX_CASCADE_CONNECTIONS} of all cascades together`);
+      }
+      const other = entries.get('hub');
+      if (entries.has('server') || typeof other !== 'string') continue;
+      if (foldName(other) === foldName(hub)) report([...path, 'hub'], 'a hub cannot be joined to itself');
+      else if (!names.has(foldName(other))) {
+        report([...path, 'hub'], 'there is no such hub here; a cascade to another server needs server: HOST:PORT');
+      }
     }
   }
   return problems;

@@ -1,4 +1,7 @@
+import type { CascadeStatus } from '../admin/status.ts';
+import type { Cascade } from '../cascade/cascade.ts';
 import type { UserRecord } from '../login/authenticate.ts';
+import type { LoopGuard } from '../loop/guard.ts';
 import type { TapPort } from '../node.ts';
 import type { HubOptions } from '../server/options.ts';
 import type { ServerSession } from '../server/server-session.ts';
@@ -10,11 +13,17 @@ export class Hub {
   readonly number: number;
   readonly sessions = new Set<ServerSession>();
   readonly taps: TapPort[] = [];
+  readonly cascades: Cascade[] = [];
+  /** Of links that other hubs of this server have to this one: what a status shows of this end. */
+  readonly farEnds = new Map<Cascade, () => CascadeStatus>();
+  /** Finds the loops that the hub is part of. */
+  readonly guard: LoopGuard;
   readonly #users = new Map<string, UserRecord>();
   #counter = 0;
 
-  constructor(number: number, options: HubOptions) {
+  constructor(number: number, options: HubOptions, guard: LoopGuard) {
     this.number = number;
+    this.guard = guard;
     this.name = options.name;
     for (const user of options.users) {
       const record: UserRecord =

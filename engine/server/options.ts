@@ -1,4 +1,5 @@
-import type { NodeStatus } from '../admin/status.ts';
+import type { CascadeStatus, NodeStatus } from '../admin/status.ts';
+import type { CascadeOptions } from '../cascade/options.ts';
 import type { PriorityRule } from '../core.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { Congestion } from '../session/congestion.ts';
@@ -27,6 +28,8 @@ export interface HubOptions {
   readonly taps: readonly TapPortOptions[];
   /** Flooded frames per second of one source that the storm limiter lets pass; 0 switches it off. */
   readonly stormLimit: number;
+  /** Its ways to other hubs; none when absent. */
+  readonly cascades?: readonly CascadeOptions[];
 }
 
 export interface UserOptions {
@@ -40,6 +43,16 @@ export interface RunningServer {
   /** `host:port` of every listener, with the port that the system chose where 0 was asked for. */
   readonly listeners: readonly string[];
   status(): NodeStatus;
+  /**
+   * Brings a cascade up, or takes it down until it is brought up again. Without a hub, the one that has a cascade of this
+   * name. The answer is its status, or why nothing was done.
+   */
+  setCascade(name: string, hub: string | undefined, online: boolean): CascadeAnswer;
   /** Ends sessions, listeners and TAPs, in order. */
   close(): Promise<void>;
 }
+
+/** What comes of asking for a cascade by its name. */
+export type CascadeAnswer =
+  | { readonly ok: true; readonly hub: string; readonly cascade: CascadeStatus }
+  | { readonly ok: false; readonly problem: string };

@@ -58,6 +58,8 @@ export class Plane {
   #tendAt = 0;
   /** Who gets the frames that a hub's `Core.setPunts` asks for. */
   readonly #punts = new Map<number, (punted: Punted) => void>();
+  /** Links between hubs of this core. */
+  #links = 0;
   /** Free places in the core's read table, as it said last. */
   #places = 0;
   #turnIsDue = false;
@@ -119,6 +121,11 @@ export class Plane {
     const queued = this.#core.inject(port, frame, this.#clock.now());
     this.wake();
     return queued;
+  }
+
+  /** A link between hubs was opened, or closed: `Core.openLink`. */
+  countLinks(difference: 1 | -1): void {
+    this.#links += difference;
   }
 
   attachTap(port: number, tap: Tap, busyPollMs: number): void {
@@ -279,15 +286,22 @@ export class Plane {
     if (this.#sending) return this.wake();
     this.#sending = true;
     try {
+      const now = this.#clock.now();
+      if (this.#links > 0) this.#moveLinks(now);
       if (this.#core.hasPunted) this.#handPunted();
       this.#writeTaps();
-      const now = this.#clock.now();
       for (let offers = this.#core.fill(now); offers > 0; offers = this.#core.fill(now)) {
         for (let i = 0; i < offers; i++) this.#write(i);
       }
     } finally {
       this.#sending = false;
     }
+  }
+
+  #moveLinks(now: number): void {
+    const left = this.#core.moveLinks(now);
+    if (left === 'more') this.wake();
+    else if (left === 'waits') this.#awaitRelease();
   }
 
   #handPunted(): void {
