@@ -1,6 +1,7 @@
 /** The commands, their options and their help; what they do is loaded when one of them runs. */
 
 import { Command } from 'commander';
+import { defineCascade } from './commands/cascade.ts';
 import { defineConnect } from './commands/connect.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
@@ -34,6 +35,7 @@ export function createProgram(context: Context): Command {
   defineServer(program, context);
   defineConnect(program, context);
   defineStatus(program, context);
+  defineCascade(program, context);
   defineHashPassword(program, context);
 
   // After the commands, which would inherit it: an unknown command gets a message of its own below.

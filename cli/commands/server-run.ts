@@ -5,6 +5,8 @@ import { isIpAddress } from '../../engine/config/address.ts';
 import { parseServerConfig, type ServerConfig, serverOptions } from '../../engine/config/server-config.ts';
 import type { Log } from '../../engine/host.ts';
 import type { RunningServer } from '../../engine/server/options.ts';
+import { cascadeCommand } from '../cascade-command.ts';
+import { readCascades } from '../cascades.ts';
 import { ensureCertificate, type ServerCertificate } from '../certificate.ts';
 import { readConfigFile } from '../config-file.ts';
 import type { Context } from '../context.ts';
@@ -33,14 +35,23 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
     if (config.hubs.some(({ taps }) => taps.length > 0)) requireTaps(io, 'the configuration names TAPs');
     const certificate = await prepareCertificate(config, path.dirname(file), io.hostName, log);
 
+    const cascades = await readCascades(config.hubs, {
+      directory: path.dirname(file),
+      io,
+      warn: (message) => log('warn', message),
+    });
+
     const engine = await environment.load();
-    const server = await start(() => engine.startServer(engine.host, serverOptions(config, certificate), log));
+    const server = await start(() =>
+      engine.startServer(engine.host, serverOptions(config, certificate, cascades), log),
+    );
     try {
       const socket = config.control.socket;
       const control = await openControl({
         role: 'server',
         path: socket === undefined ? undefined : path.resolve(path.dirname(file), socket),
         status: () => server.status(),
+        commands: { cascade: (request) => cascadeCommand(server, request) },
         io,
         log,
       });

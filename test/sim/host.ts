@@ -39,6 +39,8 @@ export class SimTap implements Tap {
   readonly frames: Uint8Array[] = [];
   /** Of what it was given, the probes by which hubs find loops: they come in their own time. */
   readonly probes: Uint8Array[] = [];
+  /** Called with each of them, for what is plugged in. */
+  delivered: (frame: Uint8Array) => void = () => {};
   readonly offloads = { tcp: false, udp: false };
   closed = false;
   readonly #handler: TapHandler;
@@ -85,6 +87,7 @@ export class SimTap implements Tap {
       if (header.some((byte) => byte !== 0)) throw new Error('the virtio header asks for something');
       const frame = batch.memory.slice(at + VNET_HEADER_BYTES, at + batch.lengths[i]!);
       (isProbe(frame) ? this.probes : this.frames).push(frame);
+      this.delivered(frame);
     }
     return count;
   }
