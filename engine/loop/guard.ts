@@ -77,6 +77,8 @@ const RIVALS_MAX = 8;
 const RATE = 400;
 /** What stations are where may be forgotten so often. */
 const FORGET_MS = 450;
+/** Other hubs are behind a trunk when a probe has come in by it so recently. */
+const HEARD_MS = 10_000;
 
 interface Trunk {
   readonly port: number;
@@ -91,6 +93,8 @@ interface Trunk {
   /** How long it stays blocked when nothing comes home any more. */
   openMs: number;
   openedAt: number;
+  /** When a probe last came in by it: without one no way behind it can have changed. */
+  heardAt: number;
   /** How often it is still to be probed at the shorter interval. */
   hurries: number;
   /** Foreign probes that may still come. */
@@ -149,6 +153,7 @@ export class LoopGuard implements Timed {
       cut: undefined,
       openMs: OPEN_MS,
       openedAt: Number.NEGATIVE_INFINITY,
+      heardAt: Number.NEGATIVE_INFINITY,
       hurries: HURRIES,
       credit: RATE,
       creditAt: now,
@@ -216,6 +221,7 @@ export class LoopGuard implements Timed {
     const probe = trunk === undefined ? undefined : readProbe(frame);
     if (trunk === undefined || probe === undefined) return;
     const now = this.#context.now();
+    trunk.heardAt = now;
     const origin = hexOf(probe.origin);
     if (origin === this.#hex) {
       if (probe.kind === 'probe') this.#handleHome(trunk, probe, now);
@@ -250,6 +256,7 @@ export class LoopGuard implements Timed {
     const { core, names, log } = this.#context;
     const hubs = path.map((id) => names.get(id) ?? id);
     shut.openMs = now - shut.openedAt < STEADY_MS ? Math.min(shut.openMs * 2, OPEN_MS_MAX) : OPEN_MS;
+    open.heardAt = shut.heardAt = now;
     shut.cut = { blocked: shut.name, open: open.name, hubs, since: now };
     core.block(shut.port, true);
     log('warn', 'a loop was found, and is cut', {
@@ -293,11 +300,16 @@ export class LoopGuard implements Timed {
     this.#schedule(now);
   }
 
-  /** Of stations behind other hubs it is not known any more where they are; they are heard again soon. */
+  /**
+   * Of stations behind other hubs it is not known any more where they are; they are heard again soon. Those on a wire
+   * without hubs stay where they are: what is sent to one that is silent need not be flooded, and limited like a flood.
+   */
   #forgetStations(now: number): void {
     if (now - this.#forgotAt < FORGET_MS) return;
     this.#forgotAt = now;
-    for (const { port } of this.#trunks.values()) this.#context.core.forgetStations(port);
+    for (const { port, heardAt } of this.#trunks.values()) {
+      if (now - heardAt < HEARD_MS) this.#context.core.forgetStations(port);
+    }
   }
 
   #send(kind: ProbeKind, now: number, trunks: Iterable<Trunk>): void {
