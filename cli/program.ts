@@ -1,6 +1,7 @@
 /** The commands, their options and their help; what they do is loaded when one of them runs. */
 
 import { Command } from 'commander';
+import { defineCascade } from './commands/cascade.ts';
 import { defineCertificate } from './commands/certificate.ts';
 import { defineConnect } from './commands/connect.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
@@ -37,6 +38,7 @@ export function createProgram(context: Context): Command {
   defineConnect(program, context);
   defineStatus(program, context);
   defineSpeedtest(program, context);
+  defineCascade(program, context);
   defineHashPassword(program, context);
   defineCertificate(program, context);
 

@@ -106,6 +106,7 @@ export function fakeEngine(overrides: Partial<Engine> = {}): FakeEngine {
       return {
         listeners: options.listen.map(({ host, port }) => `${host}:${port === 0 ? 40000 : port}`),
         status: () => sampleStatus('server'),
+        setCascade: () => ({ ok: false, problem: 'there is no cascade' }),
         async close() {
           engine.closed++;
         },

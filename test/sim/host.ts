@@ -40,6 +40,10 @@ export class SimTap implements Tap {
   readonly name: string;
   readonly mac: Uint8Array;
   readonly frames: Uint8Array[] = [];
+  /** Of what it was given, the probes by which hubs find loops: they come in their own time. */
+  readonly probes: Uint8Array[] = [];
+  /** Called with each of them, for what is plugged in. */
+  delivered: (frame: Uint8Array) => void = () => {};
   readonly offloads = { tcp: false, udp: false };
   closed = false;
   readonly #handler: TapHandler;
@@ -84,7 +88,9 @@ export class SimTap implements Tap {
       const at = batch.offsets[i]!;
       const header = batch.memory.subarray(at, at + VNET_HEADER_BYTES);
       if (header.some((byte) => byte !== 0)) throw new Error('the virtio header asks for something');
-      this.frames.push(batch.memory.slice(at + VNET_HEADER_BYTES, at + batch.lengths[i]!));
+      const frame = batch.memory.slice(at + VNET_HEADER_BYTES, at + batch.lengths[i]!);
+      (isProbe(frame) ? this.probes : this.frames).push(frame);
+      this.delivered(frame);
     }
     return count;
   }
@@ -104,6 +110,11 @@ export class SimTap implements Tap {
       if (!this.closed) this.#handler.readable();
     });
   }
+}
+
+/** `engine/loop/probe.ts`. */
+export function isProbe(frame: Uint8Array): boolean {
+  return [0x88, 0xb5, 0x4c, 0x4f, 0x4f, 0x4b].every((byte, i) => frame[12 + i] === byte);
 }
 
 export interface LogLine {
