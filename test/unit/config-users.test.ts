@@ -1,4 +1,5 @@
 /** Users, groups, CAs and policies in the server's configuration. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { POLICY_NAMES } from '../../engine/config/policy-schema.ts';
 import { formatProblem } from '../../engine/config/problem.ts';
@@ -89,6 +90,22 @@ describe('a policy', () => {
       .policy;
     const flags = Object.fromEntries(POLICY_FLAGS.filter((name) => name !== 'Ver3').map((name) => [name, true]));
     expect(policy).toEqual({ ...flags, ...numbers });
+  });
+});
+
+describe('docs/users.md', () => {
+  const text = readFileSync(new URL('../../docs/users.md', import.meta.url), 'utf8');
+
+  test('shows configurations that are valid', () => {
+    const [whole, single] = [...text.matchAll(/```yaml\n([^`]*)```/g)].map(([, yaml]) => yaml!);
+    expect(parseServerConfig(whole!)).toMatchObject({ ok: true });
+    expect(problems(`users:\n  ${single}`)).toEqual([]);
+  });
+
+  test('describes every field of a policy', () => {
+    const rows = text.split('\n').filter((line) => line.startsWith('| `'));
+    const described = rows.flatMap((row) => [...row.split(' | ')[0]!.matchAll(/`(\w+)`/g)].map(([, name]) => name!));
+    for (const name of Object.keys(POLICY_NAMES)) expect(described).toContain(name);
   });
 });
 
