@@ -119,6 +119,7 @@ function userConfig(name: string, user: Parsed['users'][string], groups: Parsed[
     disabled,
     expires,
     policy: Object.keys(both).length === 0 ? undefined : both,
+    group: ofGroup?.[0],
   };
 }
 

@@ -12,6 +12,7 @@ export interface HubUser {
   /** Milliseconds since 1970 UTC; Infinity: never. */
   readonly expires: number;
   readonly policy: Partial<Policy>;
+  readonly group: string | undefined;
 }
 
 /** A virtual hub: who may enter it, and who is in it. The switching itself is the core's. */
@@ -31,14 +32,18 @@ export class Hub {
     this.name = options.name;
     this.cas = options.cas ?? [];
     for (const user of options.users) {
-      const { disabled = false, expires = Number.POSITIVE_INFINITY, policy = {} } = user;
-      this.#users.set(userKey(user.name), { record: recordOf(user), disabled, expires, policy });
+      const { disabled = false, expires = Number.POSITIVE_INFINITY, policy = {}, group } = user;
+      this.#users.set(userKey(user.name), { record: recordOf(user), disabled, expires, policy, group });
     }
   }
 
   /** User names are compared without regard to case and outer spaces: `protocol/control-plane.md` §4.1. */
   user(name: string): HubUser | undefined {
     return this.#users.get(userKey(name));
+  }
+
+  group(name: string): string | undefined {
+    return this.user(name)?.group;
   }
 
   /** Such as `SID-ALICE-62`: `protocol/control-plane.md` §5. */

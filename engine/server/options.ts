@@ -51,6 +51,8 @@ export interface UserOptions {
   readonly expires?: number;
   /** What is set for this user, that of its group included. */
   readonly policy?: Partial<Policy>;
+  /** Its group, for rules of the access list. */
+  readonly group?: string;
 }
 
 /** A server that listens. */

@@ -72,7 +72,7 @@ users:
       undefined,
       { Access: false },
     ]);
-    expect(users[0]).not.toHaveProperty('group');
+    expect(users.map(({ group }) => group)).toEqual(['Staff', 'Staff', 'empty', undefined]);
   });
 });
 
