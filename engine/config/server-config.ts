@@ -145,6 +145,7 @@ function userConfig(name: string, user: Parsed['users'][string], groups: Parsed[
     expires,
     group,
     policy: Object.keys(both).length === 0 ? undefined : both,
+    group: ofGroup?.[0],
   };
 }
 

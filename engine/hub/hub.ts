@@ -51,6 +51,10 @@ export class Hub {
     return this.#users.get(userKey(name));
   }
 
+  group(name: string): string | undefined {
+    return this.user(name)?.group;
+  }
+
   /** Such as `SID-ALICE-62`: `protocol/control-plane.md` §5. */
   nextSessionName(userName: string): string {
     this.#counter++;
