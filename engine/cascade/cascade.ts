@@ -140,7 +140,7 @@ class Remote implements Cascade {
   #handlePort(port: number, open: boolean): void {
     const { node, hub } = this.#context;
     if (!open) return hub.guard.remove(port);
-    enforcePolicy(node.core, port, this.#options.policy);
+    enforcePolicy(node.core, port, this.#options.policy, node.now());
     hub.guard.add(port, 'cascade', this.name);
   }
 
