@@ -23,7 +23,7 @@ export async function runCascade(
   if (typeof answer.error === 'string')
     throw new Failure('usage', printable(answer.error), 'see `etherloom cascade list`');
   const { hub, cascade } = answer as { hub?: string; cascade?: CascadeStatus };
-  if (flags.json) printLine(io.stdout, JSON.stringify({ hub, ...cascade }, undefined, 2));
+  if (flags.json) printLine(io.stdout, JSON.stringify({ ...cascade, of: hub }, undefined, 2));
   else
     printLine(
       io.stdout,

@@ -131,7 +131,7 @@ export function cascadeAdvice(path: readonly PropertyKey[], key: string): string
     return meant === undefined ? undefined : `${meant} cannot be set for a cascade, which is always let in as a bridge`;
   }
   if (path.length !== 5) return undefined;
-  if (/^(reconnect|retry)/i.test(key)) {
+  if (/^(reconnect|retr(y|ies))/i.test(key)) {
     return `a cascade tries again every ${CASCADE.reconnectInterval} seconds, without end; that cannot be set`;
   }
   if (/^(bridge|qos)$/i.test(key))

@@ -80,6 +80,7 @@ export function writeProbe(part: Uint8Array, tag: Uint8Array): Uint8Array {
 
 /** Undefined for a frame of another version, or one that was cut. What may stand behind the path is ignored. */
 export function readProbe(frame: Uint8Array): Probe | undefined {
+  if (frame.length < PATH) return undefined;
   const count = frame[COUNT]!;
   const kind = KINDS[frame[KIND]!];
   if (frame.length < PATH + count * ID_BYTES || frame[18] !== VERSION || kind === undefined) return undefined;
