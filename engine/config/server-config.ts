@@ -143,7 +143,6 @@ function userConfig(name: string, user: Parsed['users'][string], groups: Parsed[
     ca,
     disabled,
     expires,
-    group,
     policy: Object.keys(both).length === 0 ? undefined : both,
     group: ofGroup?.[0],
   };

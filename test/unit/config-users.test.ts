@@ -50,7 +50,7 @@ cas: [a.crt, b.crt]`);
     const [lab] = config.hubs;
     const der = Uint8Array.of(0x30);
     const read = { users: new Map([[lab!.users[0]!, der]]), cas: new Map([[lab!, [der]]]) };
-    expect(serverOptions(config, pem, read).hubs[0]).toMatchObject({
+    expect(serverOptions(config, pem, { users: read }).hubs[0]).toMatchObject({
       cas: [der],
       users: [{ name: 'bob', certificate: der }],
     });
