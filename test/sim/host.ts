@@ -13,6 +13,7 @@ import type {
   Tap,
   TapHandler,
   TapOptions,
+  Tcp,
 } from '../../engine/host.ts';
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
 import { certificates } from '../../hosts/shared/certificates.ts';
@@ -116,6 +117,7 @@ export class SimHost implements Host {
   readonly clock;
   readonly scheduler;
   readonly network;
+  readonly tcp: Tcp;
   readonly random;
   readonly opened: SimTap[] = [];
   readonly lines: LogLine[] = [];
@@ -174,6 +176,10 @@ export class SimHost implements Host {
         });
         return client;
       },
+    };
+    this.tcp = {
+      listen: (options, accept) => this.network.listen({ ...options, certificate: '', key: '' }, accept),
+      connect: (options, handler) => this.network.connect(options, handler),
     };
   }
 
