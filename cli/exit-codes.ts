@@ -20,7 +20,10 @@ export const EXIT_CODES = {
     meaning: 'the attempts are used up: the other side cannot be reached, or does not let this one in',
   },
   notRunning: { code: 9, meaning: 'no running server or client was found to ask' },
-  interrupted: { code: 130, meaning: 'interrupted at a question, or by a second signal (128 + its number)' },
+  interrupted: {
+    code: 130,
+    meaning: 'interrupted at a question or in a measurement, or by a second signal (128 + its number)',
+  },
 } as const;
 
 export type ExitName = keyof typeof EXIT_CODES;

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { defineConnect } from './commands/connect.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
+import { defineSpeedtest } from './commands/speedtest.ts';
 import { defineStatus } from './commands/status.ts';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
@@ -35,6 +36,7 @@ export function createProgram(context: Context): Command {
   defineConnect(program, context);
   defineStatus(program, context);
   defineHashPassword(program, context);
+  defineSpeedtest(program, context);
 
   // After the commands, which would inherit it: an unknown command gets a message of its own below.
   program.allowExcessArguments(true);
@@ -60,5 +62,6 @@ const EXAMPLES = [
   ['etherloom server --config server.yaml', 'run a server in the foreground'],
   ['etherloom connect vpn.example.com --hub lab --user alice --tap vpn0', 'join a hub with a TAP device'],
   ['etherloom status', 'what the running server or client is doing'],
+  ['etherloom speedtest vpn.example.com', 'the throughput to a machine that runs `etherloom speedtest server`'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
 ] as const;

@@ -19,6 +19,8 @@ import { type Direction, STOP_EVERY_MS } from './wire.ts';
 export type SpeedtestHost = Pick<Host, 'tcp' | 'clock' | 'scheduler' | 'random'>;
 
 const CONNECT_MS = 10_000;
+/** How often it is looked whether a greeting is late. */
+const GREETING_LOOK_MS = 250;
 /** How long a server may take to report (`protocol/data-plane.md` §8). */
 const REPORTS_MS = 60_000;
 /** A report before this part of the span is over is none of a server that measures. */
@@ -69,6 +71,7 @@ class Speedtest implements RunningSpeedtest {
   #state: 'opening' | 'probing' | 'running' | 'reporting' | 'over' = 'opening';
   #resolve: (end: SpeedtestEnd) => void = () => {};
   #ready = 0;
+  #greetingLook = 0;
   #startedAt = 0;
   #spanMs = 0;
   #downloadBytes = 0;
@@ -124,8 +127,6 @@ class Speedtest implements RunningSpeedtest {
     else if (this.#state === 'running') this.#handleRunning(now);
     else if (this.#state === 'reporting') this.#handleReporting(now);
   }
-
-  #greetingLook = 0;
 
   #watchGreetings(): void {
     this.#greetingLook = this.#host.clock.now() + GREETING_LOOK_MS;
@@ -269,6 +270,3 @@ class Speedtest implements RunningSpeedtest {
     this.#resolve(end);
   }
 }
-
-/** How often it is looked whether a greeting is late. */
-const GREETING_LOOK_MS = 250;
