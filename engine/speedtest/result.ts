@@ -62,5 +62,5 @@ export function computeResult(measured: Measurement, options: ResultOptions): Sp
 
 /** Bits per second. */
 export function rate(bytes: number, ms: number, double = false): number {
-  return ms <= 0 ? 0 : Math.floor(((bytes * 8 * 1000) / ms) * (double ? 2 : 1));
+  return ms <= 0 ? 0 : Math.floor((bytes * 8 * 1000) / ms) * (double ? 2 : 1);
 }

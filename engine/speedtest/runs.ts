@@ -7,7 +7,8 @@ const RUN_CONNECTIONS_MAX = 32;
 
 interface Run {
   readonly peer: string;
-  readonly startedMs: number;
+  /** When the first connection with data said so. */
+  startedMs: number;
   readonly members: Set<Visitor>;
   latency: boolean;
   announced: boolean;
@@ -51,6 +52,7 @@ export class Runs {
     this.#of.set(visitor, key);
     if (purpose !== 'echo' && !run.announced) {
       run.announced = true;
+      run.startedMs = now;
       this.#tell({ kind: 'run-started', peer: run.peer });
     }
     return true;

@@ -14,7 +14,7 @@ import {
 
 /** A header may come in pieces, and may be cut short for good: how long the rest is waited for. */
 const HEADER_REST_MS = 1_000;
-/** A connection on which nothing moves is given up (`protocol/data-plane.md` §8). */
+/** A connection on which nothing moves is given up (`protocol/data-plane.md` §8); a download within twice that. */
 const IDLE_MS = 600_000;
 /** And one whose span is known when it has lasted 3 spans and this (§8). */
 const LIFE_EXTRA_MS = 180_000;
