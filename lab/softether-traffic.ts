@@ -3,7 +3,7 @@ import type { LabChild } from './child.ts';
 import { listensOn } from './listening.ts';
 import type { LabHost } from './netns.ts';
 import { vpncmdTool } from './softether-sandbox.ts';
-import { parseCount, parseTable } from './softether-vpncmd.ts';
+import { parseCount } from './softether-vpncmd.ts';
 
 const START_TIMEOUT_MS = 15_000;
 
@@ -51,9 +51,10 @@ export async function runTrafficClient(host: LabHost, options: TrafficClientOpti
     ...['TrafficClient', server, ...args, `/DOUBLE:${yesNo(double)}`, `/RAW:${yesNo(raw)}`],
   );
   const { stdout } = await host.run(command, { timeoutMs: seconds * 1_000 + 90_000 });
-  const numbers = parseTable(stdout).flatMap((record) => Object.entries(record));
+  // Three columns: what, exactly, and rounded.
+  const rows = stdout.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
   const find = (what: RegExp): number => {
-    const found = numbers.find(([name]) => what.test(name));
+    const found = rows.find(([name = '', ...values]) => values.length === 2 && what.test(name));
     if (found === undefined) throw new Error(`TrafficClient: no row like ${what}\n${stdout}`);
     return parseCount(found[1]);
   };

@@ -81,13 +81,10 @@ describe.each([
     const sockets = await client!.run(['ss', '-Htn', 'state', 'established']);
     expect(sockets.stdout).toBe('');
 
-    const next = await runSpeedtest(client!, `${ADDRESS}:5001`, [...SECOND, '--connections', '2'], measuring);
-    expect(next.code).toBe(0);
     // The server goes while it is measured.
-    const late = runSpeedtest(client!, `${ADDRESS}:5001`, ['--connections', '2'], measuring);
-    await process.waitForLine(/"event":"run-started"/);
-    for (let waited = 0; process.records.filter(({ event }) => event === 'run-started').length < 3; waited += 20) {
-      if (waited > 15_000) throw new Error('the third run does not start');
+    const late = runSpeedtest(client!, `${ADDRESS}:5001`, ['--connections', '2', '--no-latency'], measuring);
+    for (let waited = 0; process.records.filter(({ event }) => event === 'run-started').length < 2; waited += 20) {
+      if (waited > 15_000) throw new Error('the second run does not start');
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     expect((await process.stop()).code).toBe(0);
