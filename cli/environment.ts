@@ -3,6 +3,7 @@
 import type { ClientEvent, ClientOptions, RunningClient } from '../engine/client/options.ts';
 import type { Host, Log } from '../engine/host.ts';
 import type { RunningServer, ServerOptions } from '../engine/server/options.ts';
+import type { startSpeedtest, startSpeedtestServer } from '../engine/speedtest/index.ts';
 
 export interface Environment {
   /** Etherloom's version, from package.json. */
@@ -22,4 +23,6 @@ export interface Engine {
     log: Log,
     onEvent: (event: ClientEvent) => void,
   ) => RunningClient;
+  readonly startSpeedtest: typeof startSpeedtest;
+  readonly startSpeedtestServer: typeof startSpeedtestServer;
 }

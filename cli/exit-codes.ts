@@ -24,7 +24,10 @@ export const EXIT_CODES = {
     code: 10,
     meaning: 'cannot change the settings of the machine: addresses, routes, DNS servers, firewall',
   },
-  interrupted: { code: 130, meaning: 'interrupted at a question, or by a second signal (128 + its number)' },
+  interrupted: {
+    code: 130,
+    meaning: 'interrupted at a question or in a measurement, or by a second signal (128 + its number)',
+  },
 } as const;
 
 export type ExitName = keyof typeof EXIT_CODES;

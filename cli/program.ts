@@ -6,6 +6,7 @@ import { defineCertificate } from './commands/certificate.ts';
 import { defineConnect } from './commands/connect.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
+import { defineSpeedtest } from './commands/speedtest.ts';
 import { defineStatus } from './commands/status.ts';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
@@ -39,6 +40,7 @@ export function createProgram(context: Context): Command {
   defineCascade(program, context);
   defineHashPassword(program, context);
   defineCertificate(program, context);
+  defineSpeedtest(program, context);
 
   // After the commands, which would inherit it: an unknown command gets a message of its own below.
   program.allowExcessArguments(true);
@@ -64,6 +66,7 @@ const EXAMPLES = [
   ['etherloom server --config server.yaml', 'run a server in the foreground'],
   ['etherloom connect vpn.example.com --hub lab --user alice --tap vpn0', 'join a hub with a TAP device'],
   ['etherloom status', 'what the running server or client is doing'],
+  ['etherloom speedtest vpn.example.com', 'the throughput to a machine that runs `etherloom speedtest server`'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
   ['etherloom certificate alice', 'a certificate for alice to log in with'],
 ] as const;

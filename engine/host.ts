@@ -154,6 +154,12 @@ export interface Channel {
   abort(): void;
 }
 
+/**
+ * One TCP connection without TLS: `ChannelHandler` is told of it as of a channel, `opened` when TCP is up. `write` hands its
+ * bytes to the kernel in the same call, and everything that is read lands in memory that is used again.
+ */
+export type TcpStream = Omit<Channel, 'security' | 'leaveTls'>;
+
 /** What a channel tells its owner. No call comes before `connect` or the accept callback has returned. */
 export interface ChannelHandler {
   /** The TLS handshake is over. */
@@ -244,6 +250,17 @@ export interface Network {
   listen(options: ListenOptions, accept: (channel: Channel) => ChannelHandler): Promise<Listener>;
   /** Never throws; a failure arrives as `closed`. Never refuses a certificate: it reports `distrust`. */
   connect(options: ConnectOptions, handler: ChannelHandler): Channel;
+}
+
+/** TCP without TLS, directly and without a proxy. */
+export interface Tcp {
+  /** Rejects with a `HostError`, for example when the port is taken. */
+  listen(
+    options: Pick<ListenOptions, 'host' | 'port'>,
+    accept: (stream: TcpStream) => ChannelHandler,
+  ): Promise<Listener>;
+  /** Never throws; a failure arrives as `closed`. */
+  connect(options: Pick<ConnectOptions, 'host' | 'port' | 'timeoutMs'>, handler: ChannelHandler): TcpStream;
 }
 
 /**
@@ -452,6 +469,7 @@ export interface Host {
   /** The crypto module, likewise. */
   readonly cryptoBinary: (build: 'simd' | 'scalar') => Uint8Array;
   readonly network: Network;
+  readonly tcp: Tcp;
   readonly certificates: Certificates;
   readonly taps: Taps;
   readonly clock: Clock;

@@ -4,7 +4,7 @@ import { listenFailure } from '../shared/network-errors.ts';
 
 /** Opens a port. Throws a `HostError`. @param handshakes Those that end with it. */
 export function startListening<T>(
-  { host, port }: ListenOptions,
+  { host, port }: Pick<ListenOptions, 'host' | 'port'>,
   handshakes: Pick<Handshakes<unknown>, 'clear'>,
   open: () => Bun.TCPSocketListener<T>,
 ): Listener {

@@ -12,6 +12,7 @@ import type { NodeStatus } from '../../engine/admin/status.ts';
 import type { ClientEnd, ClientEvent, ClientOptions } from '../../engine/client/options.ts';
 import type { Host } from '../../engine/host.ts';
 import type { ServerOptions } from '../../engine/server/options.ts';
+import { startSpeedtest, startSpeedtestServer } from '../../engine/speedtest/index.ts';
 
 const folders: string[] = [];
 afterEach(async () => {
@@ -127,6 +128,8 @@ export function fakeEngine(overrides: Partial<Engine> = {}): FakeEngine {
         },
       };
     },
+    startSpeedtest,
+    startSpeedtestServer,
     servers,
     clients,
     closed: 0,

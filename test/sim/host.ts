@@ -14,6 +14,7 @@ import type {
   Tap,
   TapHandler,
   TapOptions,
+  Tcp,
 } from '../../engine/host.ts';
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
 import { certificates } from '../../hosts/shared/certificates.ts';
@@ -129,6 +130,7 @@ export class SimHost implements Host {
   readonly clock;
   readonly scheduler;
   readonly network;
+  readonly tcp: Tcp;
   readonly random;
   readonly opened: SimTap[] = [];
   readonly lines: LogLine[] = [];
@@ -193,6 +195,10 @@ export class SimHost implements Host {
         });
         return client;
       },
+    };
+    this.tcp = {
+      listen: (options, accept) => this.network.listen({ ...options, certificate: '', key: '' }, accept),
+      connect: (options, handler) => this.network.connect(options, handler),
     };
   }
 
