@@ -1,6 +1,7 @@
 /** The commands, their options and their help; what they do is loaded when one of them runs. */
 
 import { Command } from 'commander';
+import { defineBridge } from './commands/bridge.ts';
 import { defineConnect } from './commands/connect.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
@@ -33,6 +34,7 @@ export function createProgram(context: Context): Command {
 
   defineServer(program, context);
   defineConnect(program, context);
+  defineBridge(program, context);
   defineStatus(program, context);
   defineHashPassword(program, context);
 
@@ -59,6 +61,7 @@ export function createProgram(context: Context): Command {
 const EXAMPLES = [
   ['etherloom server --config server.yaml', 'run a server in the foreground'],
   ['etherloom connect vpn.example.com --hub lab --user alice --tap vpn0', 'join a hub with a TAP device'],
+  ['etherloom bridge --config bridge.yaml', 'bridge interfaces and TAPs of this host'],
   ['etherloom status', 'what the running server or client is doing'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
 ] as const;

@@ -294,6 +294,7 @@ export interface BridgedInterface extends Tap {
   readonly hasDefaultRoute: boolean;
   /** Longest frame in bytes, without a VLAN tag, that can be written: its MTU is raised so far when one comes. */
   readonly frameMax: number;
+  /** Likewise. */
   lost(): Readonly<Record<string, number>>;
   /** Whether it is no longer what it was: gone, of another MTU or MAC address, or a part of something else. */
   hasChanged(): boolean;

@@ -30,7 +30,9 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
       color: io.stderr.isTTY === true,
       write: (text) => print(io.stderr, text),
     });
-    if (config.hubs.some(({ taps }) => taps.length > 0)) requireTaps(io, 'the configuration names TAPs');
+    if (config.hubs.some(({ taps, bridges = [] }) => taps.length + bridges.length > 0)) {
+      requireTaps(io, 'the configuration names TAPs or bridges');
+    }
     const certificate = await prepareCertificate(config, path.dirname(file), io.hostName, log);
 
     const engine = await environment.load();

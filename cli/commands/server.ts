@@ -46,6 +46,7 @@ const CONFIGURATION = `The configuration:
         alice: { passwordHash: "..." }      # what \`etherloom hash-password alice\` prints
         guest: { anonymous: true }
       taps: [{ name: elsrv0, address: 10.90.0.1/24, mtu: 1500, offload: true, busyPoll: 0 }]   # a TAP of this host as a port of the hub
+      bridges: [{ interface: eth1 }]        # likewise an interface of this host
       stormLimit: 32                        # flooded frames per second of one source; 0 is off
   session:
     timeout: 20                             # seconds, 5 to 60

@@ -1,7 +1,7 @@
 /** The shape of the server's configuration file. */
 
 import { hostName, listenPort } from './address.ts';
-import { hubName, userName } from './names.ts';
+import { hubName, interfaceName, userName } from './names.ts';
 import { passwordHash } from './password-hash.ts';
 import { filePath, logFormat, logLevel, whole, yesOrNo } from './rules.ts';
 import { list, named, section, tapKeys, tlsKeys, value } from './schema-parts.ts';
@@ -12,6 +12,8 @@ import { congestion, priorityRule } from './session-rules.ts';
 export const MAX_HUBS = 1024;
 /** TAPs of all hubs of a server together. */
 export const MAX_TAPS = 100;
+/** Bridged interfaces of all hubs together. */
+export const MAX_BRIDGES = 100;
 
 const user = section({
   passwordHash: value(passwordHash).optional(),
@@ -25,16 +27,12 @@ const user = section({
 const hub = section({
   users: named(userName, user, 'users by name').default({}),
   taps: list(section(tapKeys), 0, 'TAPs').default([]),
+  bridges: list(section({ interface: value(interfaceName) }), 0, 'interfaces to bridge').default([]),
   stormLimit: value(whole(0, 1_000_000, 'flooded frames per second of one source; 0 is off')).default(32),
 });
 
-export const serverSchema = section({
-  listen: list(section({ host: value(hostName).default('0.0.0.0'), port: value(listenPort) }), 1, 'listeners'),
-  tls: section({
-    certificate: value(filePath).default('server.crt'),
-    key: value(filePath).default('server.key'),
-    ...tlsKeys,
-  }).prefault({}),
+/** What every node has that owns hubs. */
+const node = {
   hubs: named(hubName, hub, 'hubs by name'),
   session: section({
     // `protocol/control-plane.md` §5.1, TimeOut and MaxConnection.
@@ -45,7 +43,20 @@ export const serverSchema = section({
   }).prefault({}),
   control: section({ socket: value(filePath).optional() }).prefault({}),
   log: section({ level: value(logLevel).optional(), format: value(logFormat).optional() }).prefault({}),
+};
+
+export const serverSchema = section({
+  listen: list(section({ host: value(hostName).default('0.0.0.0'), port: value(listenPort) }), 1, 'listeners'),
+  tls: section({
+    certificate: value(filePath).default('server.crt'),
+    key: value(filePath).default('server.key'),
+    ...tlsKeys,
+  }).prefault({}),
+  ...node,
 });
+
+/** A node that bridges, and that nobody connects to: the same without a listener and its certificate. */
+export const bridgeSchema = section(node);
 
 export const serverSecrets: Secrets = {
   /** Among the users everything but `anonymous` may be a password or its hash, also what stands there by mistake. */

@@ -2,6 +2,7 @@ import type { UserRecord } from '../login/authenticate.ts';
 import type { TapPort } from '../node.ts';
 import type { HubOptions } from '../server/options.ts';
 import type { ServerSession } from '../server/server-session.ts';
+import type { LocalBridge } from './local-bridge.ts';
 
 /** A virtual hub: who may enter it, and who is in it. The switching itself is the core's. */
 export class Hub {
@@ -10,6 +11,7 @@ export class Hub {
   readonly number: number;
   readonly sessions = new Set<ServerSession>();
   readonly taps: TapPort[] = [];
+  readonly bridges: LocalBridge[] = [];
   readonly #users = new Map<string, UserRecord>();
   #counter = 0;
 

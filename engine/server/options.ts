@@ -1,11 +1,14 @@
 import type { NodeStatus } from '../admin/status.ts';
 import type { PriorityRule } from '../core.ts';
+import type { BridgeOptions } from '../host.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { Congestion } from '../session/congestion.ts';
 import type { TlsChoice } from '../tls-legacy/choice.ts';
 
 /** A server as its configuration file describes it, checked and with every default filled in. */
 export interface ServerOptions {
+  /** `bridge`: it listens nowhere, and there are no certificate and no key. `server` when absent. */
+  readonly role?: 'server' | 'bridge';
   readonly listen: readonly { readonly host: string; readonly port: number }[];
   /** PEM. */
   readonly certificate: string;
@@ -25,6 +28,8 @@ export interface HubOptions {
   readonly name: string;
   readonly users: readonly UserOptions[];
   readonly taps: readonly TapPortOptions[];
+  /** Interfaces of the host that are ports of the hub. */
+  readonly bridges?: readonly BridgeOptions[];
   /** Flooded frames per second of one source that the storm limiter lets pass; 0 switches it off. */
   readonly stormLimit: number;
 }

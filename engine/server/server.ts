@@ -4,6 +4,7 @@ import { COMPRESSION_WARNING } from '../codec/warning.ts';
 import { SERVER_SIZES } from '../core.ts';
 import type { Channel, Host, HostError, Listener, ListenOptions, Log } from '../host.ts';
 import { Hub, hubKey } from '../hub/hub.ts';
+import { LocalBridge } from '../hub/local-bridge.ts';
 import type { Peer } from '../login/authority.ts';
 import { describeError } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
@@ -62,7 +63,7 @@ class Server implements RunningServer {
       random: host.random,
       timeoutMs: options.timeoutMs,
       maxConnections: options.maxConnections,
-      taps: options.hubs.reduce((sum, hub) => sum + hub.taps.length, 0),
+      taps: options.hubs.reduce((sum, hub) => sum + hub.taps.length + (hub.bridges?.length ?? 0), 0),
       hubs: this.#hubs,
       connections: () => this.#node.plane.connections,
       sessions: this.#sessions,
@@ -85,6 +86,16 @@ class Server implements RunningServer {
         );
       }
     }
+    // When all TAPs are there: an interface that is one of them is not bridged.
+    for (const { name, bridges = [] } of this.#options.hubs) {
+      const hub = this.#hubs.get(hubKey(name))!;
+      for (const options of bridges) {
+        const bridge = new LocalBridge(this.#node, hub, options);
+        bridge.open();
+        hub.bridges.push(bridge);
+      }
+    }
+    if (this.#options.role === 'bridge') return;
     const { certificate, key } = this.#options;
     const tls = this.#chooseTls();
     for (const { host, port } of this.#options.listen) {
@@ -119,7 +130,7 @@ class Server implements RunningServer {
 
   status(): NodeStatus {
     return {
-      ...nodeSnapshot(this.#node, 'server'),
+      ...nodeSnapshot(this.#node, this.#options.role ?? 'server'),
       listeners: this.listeners,
       hubs: [...this.#hubs.values()].map((hub) => this.#hubStatus(hub)),
     };
@@ -129,6 +140,7 @@ class Server implements RunningServer {
     const closing = this.#listeners.splice(0).map((listener) => listener.close());
     for (const member of [...this.#sessions]) member.session.end('the server is closing');
     for (const incoming of [...this.#incoming]) incoming.end();
+    for (const { bridges } of this.#hubs.values()) for (const bridge of bridges) bridge.close();
     this.#node.close();
     await Promise.all(closing);
   }
@@ -260,6 +272,7 @@ class Server implements RunningServer {
       fdb: this.#node.core.fdbSize(hub.number),
       sessions: [...hub.sessions].map((member) => sessionSnapshot(this.#node, member.session, member)),
       taps: hub.taps.map((entry) => tapSnapshot(this.#node, entry)),
+      bridges: hub.bridges.map((bridge) => bridge.status()),
     };
   }
 }

@@ -248,6 +248,7 @@ export function sampleStatus(role: 'server' | 'client'): NodeStatus {
             drops: {},
           },
         ],
+        bridges: [],
       },
     ],
     ...(role === 'client'
