@@ -9,8 +9,14 @@ import { IFF_UP, type Link, readLink } from './netlink.ts';
 import { takeOverflow } from './packet-socket.ts';
 import type { Poller, Watch } from './poller.ts';
 
-/** Frames of one system call. */
+/** Frames that one system call writes at most. */
 const MESSAGES = 128;
+/**
+ * Frames that one reads: few at first, as each may be a super-frame, then more. Even 32 of those, when nothing but short
+ * frames came before, fit in the queue of the port that they go to.
+ */
+const FIRST_READ = 8;
+const MOST_READ = 32;
 const MSG_DONTWAIT = 0x40;
 /** Room that a VLAN tag needs in the place of its frame. */
 const TAG_BYTES = 4;
@@ -60,8 +66,6 @@ export class PacketPort implements BridgedInterface {
   readonly #lost = new Map<Cause, number>();
   #mtuNow: number;
   #mayRaise: boolean;
-  /** Bytes of the frames of late: it says how many to ask for. */
-  #usual = USUAL_MTU;
   #memory: Uint8Array | undefined;
   #base = 0;
   #state: 'open' | 'failed' | 'closed' = 'open';
@@ -82,7 +86,7 @@ export class PacketPort implements BridgedInterface {
     // One that was made smaller has a reason for it, and the host's own packets would become longer too.
     this.#mayRaise = link.mtu >= USUAL_MTU && link.mtu < MTU_FOR_ALL && addresses.length === 0;
     this.frameMax = link.mtu < USUAL_MTU ? link.mtu + ETHERNET_BYTES : Math.max(link.mtu + ETHERNET_BYTES, FRAME_MAX);
-    this.#incoming = new Messages(libc, MESSAGES, true);
+    this.#incoming = new Messages(libc, MOST_READ, true);
     this.#outgoing = new Messages(libc, MESSAGES, false);
     this.#watch = poller.watch(fd, () => this.#handler.readable());
   }
@@ -93,9 +97,11 @@ export class PacketPort implements BridgedInterface {
     const base = this.#baseOf(batch, count);
     let filled = 0;
     let room = bytes;
+    let longest = 1;
+    let most = FIRST_READ;
     // A call that fails consumes an error or a frame, so `count` of them are enough and none is for ever.
     for (let attempt = 0; attempt < count && filled < count && room > 0; attempt++) {
-      const asked = Math.min(count - filled, MESSAGES, Math.max(1, Math.ceil(room / this.#usual)));
+      const asked = Math.min(count - filled, most, Math.max(1, Math.ceil(room / longest)));
       const got = this.#receive(batch, base, filled, asked);
       if (got < 0) {
         const errno = this.#libc.errno();
@@ -103,18 +109,17 @@ export class PacketPort implements BridgedInterface {
         if (errno !== EINTR) this.#count('refused-by-kernel');
         continue;
       }
-      let sum = 0;
       for (let i = 0; i < got; i++) {
         // One that did not fit is empty, and dropped as such.
         const length = this.#incoming.length(i) || VNET_HEADER_BYTES;
         lengths[filled] = length;
-        sum += length;
+        room -= length;
+        longest = Math.max(longest, length);
         const tag = this.#incoming.tag(i);
         if (tag !== 0 && tags !== undefined) tags[filled] = tag;
         filled++;
       }
-      room -= sum;
-      this.#usual = sum / got;
+      most = Math.min(MOST_READ, most * 2);
       // There were no more.
       if (got < asked) break;
     }
