@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly users: Readonly<Record<string, string | undefined>>;
   /** TAPs of the hub: names and addresses in CIDR form. */
   readonly taps?: Readonly<Record<string, string>>;
+  /** Interfaces of the host that are bridged with the hub. */
+  readonly bridges?: readonly string[];
   /** Of each TAP: how long to look for frames without resting, microseconds. */
   readonly busyPoll?: number;
   /** Further keys of `tls`, such as `profile: packetix-2.0`. */
@@ -204,7 +206,7 @@ async function connectArguments(options: ClientOptions, launch: Launch): Promise
 }
 
 async function serverConfig(host: LabHost, options: ServerOptions, launch: Launch): Promise<string> {
-  const { address, port = 5555, hub = 'lab', users, taps = {}, busyPoll, tls, extra = [] } = options;
+  const { address, port = 5555, hub = 'lab', users, taps = {}, bridges = [], busyPoll, tls, extra = [] } = options;
   const lines: string[] = [];
   for (const [user, password] of Object.entries(users)) {
     const entry =
@@ -221,6 +223,7 @@ async function serverConfig(host: LabHost, options: ServerOptions, launch: Launc
     '    users:',
     ...lines,
     `    taps: [${ports.join(', ')}]`,
+    ...(bridges.length === 0 ? [] : [`    bridges: [${bridges.map((name) => `{ interface: ${name} }`).join(', ')}]`]),
     ...extra,
     '',
   ].join('\n');
