@@ -16,7 +16,7 @@ export interface ControlServer {
 }
 
 export interface ControlRequest {
-  readonly role: 'server' | 'client';
+  readonly role: NodeStatus['role'];
   /** Where the socket is wanted; chosen when absent. */
   readonly path?: string;
   readonly status: () => NodeStatus | undefined;

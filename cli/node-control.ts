@@ -7,7 +7,7 @@ import { Failure } from './failure.ts';
 import type { Io } from './io.ts';
 
 export interface NodeControlRequest {
-  readonly role: 'server' | 'client';
+  readonly role: NodeStatus['role'];
   /** Where the configuration wants it. */
   readonly path?: string;
   /** Undefined while the node is starting. */

@@ -96,10 +96,10 @@ function settingsRows(
 }
 
 function hubLines(hub: HubStatus, nowMs: number): string[] {
-  const { sessions, taps } = hub;
+  const { sessions, taps, bridges } = hub;
   const count = (ports: readonly unknown[], name: string) => `${ports.length} ${name}${ports.length === 1 ? '' : 's'}`;
   const lines = [
-    `Hub ${printable(hub.name)}: ${count(sessions, 'session')}, ${count(taps, 'TAP')}, ${formatCount(hub.fdb)} ${hub.fdb === 1 ? 'address' : 'addresses'} in the forwarding table`,
+    `Hub ${printable(hub.name)}: ${count(sessions, 'session')}, ${count(taps, 'TAP')}, ${bridges.length === 0 ? '' : `${count(bridges, 'bridge')}, `}${formatCount(hub.fdb)} ${hub.fdb === 1 ? 'address' : 'addresses'} in the forwarding table`,
   ];
   if (sessions.length > 0) {
     lines.push(
@@ -124,6 +124,25 @@ function hubLines(hub: HubStatus, nowMs: number): string[] {
             traffic(tap.sent),
             formatBytes(tap.queuedBytes),
             drops(tap),
+          ]),
+        ),
+      ),
+    );
+  }
+  if (bridges.length > 0) {
+    lines.push(
+      ...indent(
+        table(
+          ['BRIDGE', 'STATE', 'SINCE', 'MTU', 'IN', 'OUT', 'QUEUE', 'DROPPED'],
+          bridges.map((bridge) => [
+            printable(bridge.name),
+            bridge.lastError === undefined ? bridge.state : `${bridge.state}: ${printable(bridge.lastError)}`,
+            age(bridge.since, nowMs),
+            bridge.mtu === undefined ? '' : String(bridge.mtu),
+            traffic(bridge.received),
+            traffic(bridge.sent),
+            formatBytes(bridge.queuedBytes),
+            drops(bridge),
           ]),
         ),
       ),

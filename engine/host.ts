@@ -296,7 +296,7 @@ export interface Tap {
   readonly mac: Uint8Array;
   /**
    * Fills up to `count` places from the front and returns how many. It stops behind the frame with which it has read
-   * `bytes` bytes.
+   * `bytes` bytes; where one call to the kernel reads several frames, it stops when it has read about as many.
    */
   read(batch: FrameBatch, count: number, bytes: number): number;
   /** Writes `count` frames from the front and returns how many the kernel took. One that it refuses is skipped and counts as taken. */
@@ -305,6 +305,8 @@ export interface Tap {
   arm(): void;
   /** Closes the device; its address goes with it. No call comes afterwards. */
   close(): void;
+  /** Frames that the kernel did not take, or could not hand over, since it was opened, by cause; causes that never happened are left out. */
+  lost?(): Readonly<Record<string, number>>;
 }
 
 export interface TapHandler {
@@ -329,6 +331,35 @@ export interface TapOptions {
 export interface Taps {
   /** Throws a `HostError`. */
   open(options: TapOptions, handler: TapHandler): Tap;
+}
+
+/**
+ * An interface of this host that is a port of a hub: it reads what comes from the wire and is not for the host itself, and
+ * writes to the wire. `mac` is the host's own address on it. Closing it restores what opening and using it has changed.
+ */
+export interface BridgedInterface extends Tap {
+  /** Largest packet in bytes, without the Ethernet header, that it was set to when it was opened. */
+  readonly mtu: number;
+  /** IP addresses of the host on it, link-local ones left out. */
+  readonly addresses: readonly string[];
+  /** Whether a default route of the host leaves by it. */
+  readonly hasDefaultRoute: boolean;
+  /** Longest frame in bytes, without a VLAN tag, that can be written: its MTU is raised so far when one comes. */
+  readonly frameMax: number;
+  /** Likewise. */
+  lost(): Readonly<Record<string, number>>;
+  /** Whether it is no longer what it was: gone, of another MTU or MAC address, or a part of something else. */
+  hasChanged(): boolean;
+}
+
+export interface BridgeOptions {
+  /** Name of the interface. */
+  readonly interface: string;
+}
+
+export interface Bridges {
+  /** Throws a `HostError`. */
+  open(options: BridgeOptions, handler: TapHandler): BridgedInterface;
 }
 
 export interface Clock {
@@ -472,6 +503,8 @@ export interface Host {
   readonly tcp: Tcp;
   readonly certificates: Certificates;
   readonly taps: Taps;
+  /** Absent where interfaces cannot be bridged. */
+  readonly bridges?: Bridges;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly random: Random;

@@ -33,7 +33,9 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
       color: io.stderr.isTTY === true,
       write: (text) => print(io.stderr, text),
     });
-    if (config.hubs.some(({ taps }) => taps.length > 0)) requireTaps(io, 'the configuration names TAPs');
+    if (config.hubs.some(({ taps, bridges = [] }) => taps.length + bridges.length > 0)) {
+      requireTaps(io, 'the configuration names TAPs or bridges');
+    }
     const users = await readUserCertificates(config, path.dirname(file));
     if (users.problems.length > 0) {
       const found = users.problems.map(({ path: at, message }) => problem(at, message));

@@ -33,7 +33,16 @@ export function nodeSnapshot(
 }
 
 export function tapSnapshot(node: Node, entry: TapPort): PortStatus {
-  return { name: entry.tap.name, since: new Date(entry.since).toISOString(), ...portSnapshot(node, entry.port) };
+  return { name: entry.tap.name, since: new Date(entry.since).toISOString(), ...deviceSnapshot(node, entry) };
+}
+
+/** What a TAP or a bridged interface counts: the kernel's refusals stand beside the core's drops. */
+export function deviceSnapshot(
+  node: Node,
+  entry: TapPort,
+): Pick<PortStatus, 'queuedBytes' | 'received' | 'sent' | 'drops'> {
+  const port = portSnapshot(node, entry.port);
+  return { ...port, drops: { ...port.drops, ...entry.tap.lost?.() } };
 }
 
 export function linkSnapshot(node: Node, port: number, name: string, since: number): PortStatus {

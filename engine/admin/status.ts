@@ -4,7 +4,7 @@ import type { CodecName } from '../codec/codec.ts';
 
 export interface NodeStatus {
   readonly version: string;
-  readonly role: 'server' | 'client';
+  readonly role: 'server' | 'client' | 'bridge';
   readonly runtime: { readonly name: string; readonly version: string };
   readonly pid: number;
   /** ISO 8601, UTC. */
@@ -54,6 +54,8 @@ export interface HubStatus {
   readonly fdb: number;
   readonly sessions: readonly PortStatus[];
   readonly taps: readonly PortStatus[];
+  /** Interfaces of the host that are bridged. */
+  readonly bridges: readonly BridgeStatus[];
   /** On a server: the hub's ways to other hubs. */
   readonly cascades?: readonly CascadeStatus[];
   /** By which other servers name this hub when they report a loop. */
@@ -88,6 +90,16 @@ export interface LoopStatus {
   readonly through: readonly string[];
   /** ISO 8601, UTC. */
   readonly since: string;
+}
+
+/** Its counters go on when the interface comes back. */
+export interface BridgeStatus extends PortStatus {
+  /** `waiting`: there is no such interface now, or it cannot be bridged; it is tried again. */
+  readonly state: 'open' | 'waiting';
+  /** Why it waits. */
+  readonly lastError?: string;
+  /** That of the interface when it was opened, bytes. */
+  readonly mtu?: number;
 }
 
 export interface PortStatus {

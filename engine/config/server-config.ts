@@ -14,12 +14,14 @@ import { foldName } from './names.ts';
 import { policyOf } from './policy-schema.ts';
 import { type ConfigProblem, formatPath } from './problem.ts';
 import type { logFormat, logLevel } from './rules.ts';
-import { MAX_CAS, MAX_HUBS, MAX_TAPS, serverSchema, serverSecrets } from './schema.ts';
+import { bridgeSchema, MAX_BRIDGES, MAX_CAS, MAX_HUBS, MAX_TAPS, serverSchema, serverSecrets } from './schema.ts';
 import { problemsOf } from './schema-problems.ts';
 import { CASCADE } from './session-rules.ts';
 import { suggest } from './suggest.ts';
 
 export interface ServerConfig {
+  /** `bridge`: it listens nowhere, and `tls` means nothing. */
+  readonly role: 'server' | 'bridge';
   readonly listen: ServerOptions['listen'];
   /** Paths as they stand in the file; relative ones are meant from the file's own directory. */
   readonly tls: { readonly certificate: string; readonly key: string; readonly choice: TlsChoice };
@@ -71,14 +73,24 @@ export type ConfigResult =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 export function parseServerConfig(text: string): ConfigResult {
+  return parse(text, 'server');
+}
+
+/** The configuration of a node that only bridges: the server's without `listen` and `tls`. */
+export function parseBridgeConfig(text: string): ConfigResult {
+  return parse(text, 'bridge');
+}
+
+function parse(text: string, role: ServerConfig['role']): ConfigResult {
   const document = parseConfigDocument(text);
   if (!('value' in document)) return { ok: false, problems: document };
 
-  const parsed = serverSchema.safeParse(document.value);
+  const parsed = role === 'bridge' ? withoutListener(document.value) : serverSchema.safeParse(document.value);
   const problems = [
     ...(parsed.success ? [] : problemsOf(parsed.error.issues, document, serverSecrets)),
     // Found in the document and not in the parsed data, so that one run shows these together with the others.
     ...crossProblems(document),
+    ...(role === 'bridge' ? idleHubs(document) : []),
   ].sort((left, right) => left.line - right.line || left.column - right.column);
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
   const chosen = chooseTls(parsed.data.tls, 'server');
@@ -100,6 +112,7 @@ export function parseServerConfig(text: string): ConfigResult {
   return {
     ok: true,
     config: {
+      role,
       listen,
       tls: { certificate: tls.certificate, key: tls.key, choice: chosen.choice },
       hubs: Object.entries(hubs).map(([name, hub]) => ({
@@ -115,6 +128,7 @@ export function parseServerConfig(text: string): ConfigResult {
             offload,
           }),
         ),
+        bridges: hub.bridges,
         stormLimit: hub.stormLimit,
         cascades: cascades.get(name) ?? [],
       })),
@@ -154,9 +168,10 @@ export function serverOptions(
   pem: { certificate: string; key: string },
   read: ReadFiles = {},
 ): ServerOptions {
-  const { listen, timeoutMs, maxConnections, priorityRule, congestion } = config;
+  const { role, listen, timeoutMs, maxConnections, priorityRule, congestion } = config;
   const { certificate, key } = pem;
   return {
+    role,
     listen,
     certificate,
     key,
@@ -251,6 +266,22 @@ function crossProblems(document: ConfigDocument): ConfigProblem[] {
   }
 
   problems.push(...cascadeProblems(document, hubs));
+  let bridgeCount = 0;
+  for (const [hub, found] of hubs) {
+    for (const [index, bridge] of listOf(entriesOf(found).get('bridges')).entries()) {
+      const path = ['hubs', hub, 'bridges', index];
+      if (++bridgeCount === MAX_BRIDGES + 1) tooMany(path, false, MAX_BRIDGES, 'bridges in all hubs');
+      const name = entriesOf(bridge).get('interface');
+      if (typeof name !== 'string') continue;
+      const first = taps.get(name);
+      const message =
+        first?.[2] === 'taps'
+          ? 'this is a TAP of a hub, and a port already'
+          : 'this interface is bridged already; an interface is a port of one hub';
+      if (first === undefined) taps.set(name, [...path, 'interface']);
+      else report([...path, 'interface'], first, message, false);
+    }
+  }
 
   const listeners = new Map<string, PropertyKey[]>();
   for (const [index, listener] of listOf(root.get('listen')).entries()) {
@@ -322,6 +353,36 @@ function cascadeProblems(document: ConfigDocument, hubs: ReadonlyMap<string, unk
     }
   }
   return problems;
+}
+
+/** Hubs of a bridge that have nothing to bridge: fewer than two ports of whatever kind. */
+function idleHubs(document: ConfigDocument): ConfigProblem[] {
+  const hubs = entriesOf(entriesOf(document.value).get('hubs'));
+  const idle = [...hubs].filter(([, hub]) => {
+    const entries = entriesOf(hub);
+    const ports = ['taps', 'bridges', 'cascades'].map((key) => sizeOf(entries.get(key)));
+    return ports.reduce((sum, count) => sum + count, 0) < 2;
+  });
+  const message = 'this hub has nothing to bridge; a bridge needs two ports at least, such as a TAP and an interface';
+  const problems = idle.map(([hub]) => {
+    const path = ['hubs', hub];
+    return { ...document.locateKey(path), path: formatPath(path), message };
+  });
+  if (hubs.size > 0 || !entriesOf(document.value).has('hubs')) return problems;
+  const none = 'there is no hub, and so nothing to bridge';
+  return [{ ...document.locate(['hubs']), path: 'hubs', message: none }];
+}
+
+/** The node's own part, and what stands for the rest. */
+function withoutListener(found: unknown) {
+  const parsed = bridgeSchema.safeParse(found);
+  if (!parsed.success) return parsed;
+  const { data } = serverSchema.pick({ tls: true }).safeParse({});
+  return { success: true as const, data: { ...parsed.data, listen: [], tls: data!.tls } };
+}
+
+function sizeOf(value: unknown): number {
+  return Array.isArray(value) ? value.length : entriesOf(value).size;
 }
 
 function entriesOf(value: unknown): Map<string, unknown> {

@@ -6,6 +6,7 @@ import type { LoopGuard } from '../loop/guard.ts';
 import type { TapPort } from '../node.ts';
 import type { HubOptions, UserOptions } from '../server/options.ts';
 import type { ServerSession } from '../server/server-session.ts';
+import type { LocalBridge } from './local-bridge.ts';
 
 /** A user of a hub. */
 export interface HubUser {
@@ -25,6 +26,7 @@ export class Hub {
   readonly number: number;
   readonly sessions = new Set<ServerSession>();
   readonly taps: TapPort[] = [];
+  readonly bridges: LocalBridge[] = [];
   readonly cascades: Cascade[] = [];
   /** Of links that other hubs of this server have to this one: what a status shows of this end. */
   readonly farEnds = new Map<Cascade, () => CascadeStatus>();

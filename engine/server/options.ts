@@ -1,6 +1,7 @@
 import type { CascadeStatus, NodeStatus } from '../admin/status.ts';
 import type { CascadeOptions } from '../cascade/options.ts';
 import type { PriorityRule } from '../core.ts';
+import type { BridgeOptions } from '../host.ts';
 import type { AccessRule } from '../hub/access-rule.ts';
 import type { Policy } from '../login/policy.ts';
 import type { TapPortOptions } from '../node.ts';
@@ -9,6 +10,8 @@ import type { TlsChoice } from '../tls-legacy/choice.ts';
 
 /** A server as its configuration file describes it, checked and with every default filled in. */
 export interface ServerOptions {
+  /** `bridge`: it listens nowhere, and there are no certificate and no key. `server` when absent. */
+  readonly role?: 'server' | 'bridge';
   readonly listen: readonly { readonly host: string; readonly port: number }[];
   /** PEM. */
   readonly certificate: string;
@@ -30,6 +33,8 @@ export interface HubOptions {
   /** DER of the CAs whose certificates users with `ca` sign in with; at most 32. */
   readonly cas?: readonly Uint8Array[];
   readonly taps: readonly TapPortOptions[];
+  /** Interfaces of the host that are ports of the hub. */
+  readonly bridges?: readonly BridgeOptions[];
   /** Flooded frames per second of one source that the storm limiter lets pass; 0 switches it off. */
   readonly stormLimit: number;
   /** The access list: `protocol/data-plane.md` §6.7. */

@@ -5,6 +5,7 @@ import { COMPRESSION_WARNING } from '../codec/warning.ts';
 import { SERVER_SIZES } from '../core.ts';
 import type { Channel, Host, HostError, Listener, ListenOptions, Log } from '../host.ts';
 import { Hub, hubKey } from '../hub/hub.ts';
+import { LocalBridge } from '../hub/local-bridge.ts';
 import type { Grant, Peer } from '../login/authority.ts';
 import { describeError } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
@@ -18,7 +19,7 @@ import { LegacyListener } from '../tls-legacy/listener.ts';
 import { type Admission, HubAuthority, sessionPort } from './authority.ts';
 import { Doorkeeper } from './doorkeeper.ts';
 import { type Accepted, Incoming } from './incoming.ts';
-import type { CascadeAnswer, RunningServer, ServerOptions } from './options.ts';
+import type { CascadeAnswer, HubOptions, RunningServer, ServerOptions } from './options.ts';
 import type { ServerSession } from './server-session.ts';
 import { Term } from './term.ts';
 
@@ -74,7 +75,7 @@ class Server implements RunningServer {
       doorkeeper: this.#doorkeeper,
       timeoutMs: options.timeoutMs,
       maxConnections: options.maxConnections,
-      otherPorts: options.hubs.reduce((sum, hub) => sum + hub.taps.length + 2 * (hub.cascades?.length ?? 0), 0),
+      otherPorts: options.hubs.reduce((sum, hub) => sum + portsOf(hub), 0),
       hubs: this.#hubs,
       connections: () => this.#node.plane.connections,
       sessions: this.#sessions,
@@ -101,7 +102,17 @@ class Server implements RunningServer {
         hub.guard.add(entry.port, 'tap', tap.name);
       }
     }
+    // When all TAPs are there: an interface that is one of them is not bridged.
+    for (const { name, bridges = [] } of this.#options.hubs) {
+      const hub = this.#hubs.get(hubKey(name))!;
+      for (const options of bridges) {
+        const bridge = new LocalBridge(this.#node, hub, options);
+        bridge.open();
+        hub.bridges.push(bridge);
+      }
+    }
     this.#createCascades();
+    if (this.#options.role === 'bridge') return;
     const { certificate, key } = this.#options;
     const tls = this.#chooseTls();
     for (const { host, port } of this.#options.listen) {
@@ -201,7 +212,7 @@ class Server implements RunningServer {
 
   status(): NodeStatus {
     return {
-      ...nodeSnapshot(this.#node, 'server'),
+      ...nodeSnapshot(this.#node, this.#options.role ?? 'server'),
       listeners: this.listeners,
       hubs: [...this.#hubs.values()].map((hub) => this.#hubStatus(hub)),
       logins: this.#doorkeeper.status(this.#node.now()),
@@ -213,6 +224,7 @@ class Server implements RunningServer {
     for (const cascade of this.#cascades()) cascade.end('the server is closing');
     for (const member of [...this.#sessions]) member.session.end('the server is closing');
     for (const incoming of [...this.#incoming]) incoming.end();
+    for (const { bridges } of this.#hubs.values()) for (const bridge of bridges) bridge.close();
     for (const { guard } of this.#hubs.values()) {
       guard.end();
       this.#node.forget(guard);
@@ -384,6 +396,7 @@ class Server implements RunningServer {
         withBlock(sessionSnapshot(this.#node, member.session, member), hub.guard, member.session.port),
       ),
       taps: hub.taps.map((entry) => withBlock(tapSnapshot(this.#node, entry), hub.guard, entry.port)),
+      bridges: hub.bridges.map((bridge) => bridge.status()),
       cascades: [...hub.cascades.map((cascade) => cascade.status()), ...[...hub.farEnds.values()].map((end) => end())],
       ...loopsSnapshot(this.#node, hub.guard),
     };
@@ -393,4 +406,9 @@ class Server implements RunningServer {
 /** An IPv4 address on a socket for both (RFC 4291 §2.5.5.2) is none. */
 function isIpv6(address: string): boolean {
   return address.includes(':') && !/^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address);
+}
+
+/** Ports of a hub that are no sessions with clients. A link takes two. */
+function portsOf({ taps, bridges = [], cascades = [] }: HubOptions): number {
+  return taps.length + bridges.length + 2 * cascades.length;
 }

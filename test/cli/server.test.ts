@@ -46,7 +46,7 @@ describe('a server in the foreground', () => {
         { host: '127.0.0.1', port: 5555 },
         { host: '::', port: 0 },
       ],
-      hubs: [{ name: 'lab', users: [{ name: 'guest' }], taps: [], stormLimit: 32 }],
+      hubs: [{ name: 'lab', users: [{ name: 'guest' }], taps: [], bridges: [], stormLimit: 32 }],
     });
     expect(engine.servers[0]!.certificate).toMatch(/^-----BEGIN CERTIFICATE-----/);
 

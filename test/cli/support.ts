@@ -252,6 +252,7 @@ export function sampleStatus(role: 'server' | 'client'): NodeStatus {
             drops: {},
           },
         ],
+        bridges: [],
       },
     ],
     ...(role === 'client'
