@@ -1,4 +1,4 @@
-import { deviceSnapshot, withBlock } from '../admin/snapshot.ts';
+import { deviceSnapshot } from '../admin/snapshot.ts';
 import type { BridgeStatus, PortStatus } from '../admin/status.ts';
 import type { Timed } from '../deadlines.ts';
 import type { BridgeOptions, HostError, Log } from '../host.ts';
@@ -62,7 +62,7 @@ export class LocalBridge implements Timed {
   status(): BridgeStatus {
     const port = this.#port;
     const now = port === undefined ? undefined : deviceSnapshot(this.#node, port);
-    const blocked = port === undefined ? undefined : withBlock(now!, this.#hub.guard, port.port).blocked;
+    const blocked = port === undefined ? undefined : this.#hub.guard.blocked(port.port);
     return {
       name: this.name,
       state: port === undefined ? 'waiting' : 'open',
