@@ -2,21 +2,26 @@
 
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { NODE_ROLES, type NodeRole } from '../engine/admin/status.ts';
 import { Failure } from './failure.ts';
 import { inWords } from './files.ts';
 import type { Io } from './io.ts';
+import { NODE_NAME } from './node-name.ts';
+import { isAlive } from './processes.ts';
 
 /** sun_path of Linux has 108 bytes with the final zero; a longer path would be cut off. */
 export const MAX_SOCKET_PATH = 107;
 
 export interface FoundSocket {
   readonly path: string;
-  readonly role: 'server' | 'client';
+  readonly role: NodeRole;
   readonly pid: number;
+  /** Absent: the node has none. */
+  readonly name?: string;
 }
 
-export function socketName(role: 'server' | 'client', pid: number): string {
-  return `${role}-${pid}.sock`;
+export function socketName(role: NodeRole, pid: number, name?: string): string {
+  return name === undefined ? `${role}-${pid}.sock` : `${role}-${pid}-${name}.sock`;
 }
 
 /** The directories of this user, the preferred one first. `status` looks in all of them. */
@@ -57,9 +62,8 @@ export async function findSockets(io: Io): Promise<readonly FoundSocket[]> {
     // /tmp is everybody's: what another user put there is not asked.
     if (names.length === 0 || !(await isOwnDirectory(directory, io.uid))) continue;
     for (const name of names.sort()) {
-      const match = /^(server|client)-([0-9]{1,10})\.sock$/.exec(name);
-      if (match === null) continue;
-      const socket = { path: path.join(directory, name), role: match[1] as FoundSocket['role'], pid: Number(match[2]) };
+      const socket = parseSocketName(directory, name);
+      if (socket === undefined) continue;
       if (isAlive(socket.pid)) found.push(socket);
       else await fs.rm(socket.path, { force: true }).catch(() => {});
     }
@@ -67,17 +71,22 @@ export async function findSockets(io: Io): Promise<readonly FoundSocket[]> {
   return found;
 }
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    // It exists and is somebody else's.
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
-  }
+function parseSocketName(directory: string, file: string): FoundSocket | undefined {
+  const match = SOCKET_NAME.exec(file);
+  if (match === null) return undefined;
+  const [, role, pid, name] = match;
+  if (name !== undefined && !NODE_NAME.test(name)) return undefined;
+  return {
+    path: path.join(directory, file),
+    role: role as NodeRole,
+    pid: Number(pid),
+    ...(name === undefined ? {} : { name }),
+  };
 }
 
-async function isOwnDirectory(directory: string, uid: number): Promise<boolean> {
+const SOCKET_NAME = new RegExp(`^(${NODE_ROLES.join('|')})-([0-9]{1,10})(?:-(.+))?\\.sock$`);
+
+export async function isOwnDirectory(directory: string, uid: number): Promise<boolean> {
   return checkOwner(directory, uid).then(
     () => true,
     () => false,

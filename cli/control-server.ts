@@ -1,10 +1,11 @@
-/** The local socket on which a running node answers `etherloom status`: one JSON object a line, both ways. */
+/** The local socket on which a running node is asked for its status and for its end (cli/control-protocol.ts). */
 
 import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
-import type { NodeStatus } from '../engine/admin/status.ts';
+import type { NodeRole, NodeStatus } from '../engine/admin/status.ts';
 import { findSockets, MAX_SOCKET_PATH, prepareSocketDirectory, socketName } from './control-paths.ts';
+import type { NodeAbout } from './control-protocol.ts';
 import { Failure } from './failure.ts';
 import { inWords } from './files.ts';
 import type { Io } from './io.ts';
@@ -16,17 +17,22 @@ export interface ControlServer {
 }
 
 export interface ControlRequest {
-  readonly role: 'server' | 'client';
+  readonly role: NodeRole;
+  readonly about: NodeAbout;
   /** Where the socket is wanted; chosen when absent. */
   readonly path?: string;
+  /** Undefined while the node is starting. */
   readonly status: () => NodeStatus | undefined;
+  /** Begins an end in order. */
+  readonly stop: () => void;
   readonly io: Io;
 }
 
-export async function startControlServer({ role, path: wanted, status, io }: ControlRequest): Promise<ControlServer> {
+export async function startControlServer(request: ControlRequest): Promise<ControlServer> {
+  const { role, about, path: wanted, io } = request;
   // Looking for the others removes what dead ones left behind, such as a socket with the number of this process.
   if (wanted === undefined) await findSockets(io);
-  const socket = wanted ?? path.join(await prepareSocketDirectory(io), socketName(role, io.pid));
+  const socket = wanted ?? path.join(await prepareSocketDirectory(io), socketName(role, io.pid, about.name));
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
     throw new Failure(
       'configuration',
@@ -44,7 +50,7 @@ export async function startControlServer({ role, path: wanted, status, io }: Con
     }
     connections.add(connection);
     connection.on('close', () => connections.delete(connection));
-    serve(connection, status);
+    serve(connection, request);
   });
   await listen(server, socket);
 
@@ -102,7 +108,7 @@ async function removeStale(socket: string): Promise<void> {
   await fs.rm(socket, { force: true });
 }
 
-function serve(connection: net.Socket, status: () => NodeStatus | undefined): void {
+function serve(connection: net.Socket, request: ControlRequest): void {
   let waiting = '';
   connection.setEncoding('utf8');
   connection.setTimeout(IDLE_MS, () => connection.destroy());
@@ -111,7 +117,7 @@ function serve(connection: net.Socket, status: () => NodeStatus | undefined): vo
     waiting += text;
     const lines = waiting.split('\n');
     waiting = lines.pop() ?? '';
-    for (const line of lines) connection.write(`${answer(line, status)}\n`);
+    for (const line of lines) reply(connection, line, request);
     if (waiting.length > MAX_REQUEST_BYTES) {
       connection.end(`${JSON.stringify({ error: `a request has at most ${MAX_REQUEST_BYTES} bytes` })}\n`);
       // What still comes is not collected.
@@ -121,15 +127,27 @@ function serve(connection: net.Socket, status: () => NodeStatus | undefined): vo
   });
 }
 
-function answer(line: string, status: () => NodeStatus | undefined): string {
-  if (line.length > MAX_REQUEST_BYTES)
-    return JSON.stringify({ error: `a request has at most ${MAX_REQUEST_BYTES} bytes` });
+function reply(connection: net.Socket, line: string, request: ControlRequest): void {
+  const { answer, after } = handle(line, request);
+  // The end closes the connection: the answer leaves first.
+  connection.write(`${JSON.stringify(answer)}\n`, after);
+}
+
+function handle(
+  line: string,
+  { about, status, stop }: ControlRequest,
+): { readonly answer: object; readonly after?: () => void } {
+  if (line.length > MAX_REQUEST_BYTES) return { answer: { error: `a request has at most ${MAX_REQUEST_BYTES} bytes` } };
   let command: unknown;
   try {
     command = (JSON.parse(line) as { command?: unknown } | null)?.command;
   } catch {
-    return JSON.stringify({ error: 'a request is one line of JSON, such as {"command":"status"}' });
+    return { answer: { error: 'a request is one line of JSON, such as {"command":"status"}' } };
   }
-  if (command === 'status') return JSON.stringify(status() ?? { error: 'the node is starting; ask again' });
-  return JSON.stringify({ error: 'unknown command; known is "status"' });
+  if (command === 'status') {
+    const now = status();
+    return { answer: now === undefined ? { error: 'the node is starting; ask again' } : { ...about, ...now } };
+  }
+  if (command === 'stop') return { answer: { stopping: true }, after: stop };
+  return { answer: { error: 'unknown command; known are "status" and "stop"' } };
 }

@@ -16,6 +16,7 @@ import { print } from '../io.ts';
 import { knownServers, knownServersFile } from '../known-servers.ts';
 import { createLog } from '../log.ts';
 import { openControl } from '../node-control.ts';
+import { nodeNameOf } from '../node-name.ts';
 import { PASSWORD_VARIABLE, readPassword } from '../password.ts';
 import { requireTaps } from '../platform.ts';
 import { completeProxy } from '../proxy-credentials.ts';
@@ -91,7 +92,14 @@ export async function runConnect(
     };
     const report = connectReport(flags.json === true, io, { server: name, hub, user, tap: tap.name });
     let client: RunningClient | undefined;
-    const control = await openControl({ role: 'client', status: () => client?.status(), io, log });
+    const control = await openControl({
+      role: 'client',
+      about: { name: flags.profile === undefined ? undefined : nodeNameOf(flags.profile) },
+      status: () => client?.status(),
+      stop: () => stop.now('etherloom down'),
+      io,
+      log,
+    });
     let end: ClientEnd | undefined;
     try {
       if (!stop.signal.aborted) {
@@ -103,7 +111,7 @@ export async function runConnect(
       await control?.close();
     }
     // After a signal every end is the one that was asked for, also that of a question nobody answered.
-    report.ended(end === undefined || stop.signal.aborted ? { kind: 'closed', message: 'ended by a signal' } : end);
+    report.ended(end === undefined || stop.signal.aborted ? { kind: 'closed', message: `ended by ${stop.by()}` } : end);
     if (end !== undefined && !stop.signal.aborted) throwUnlessClosed(end, options.reconnectAttempts);
   } finally {
     stop.dispose();

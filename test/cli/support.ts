@@ -8,7 +8,7 @@ import { afterEach } from 'vitest';
 import type { Engine, Environment } from '../../cli/environment.ts';
 import type { Io, SignalName } from '../../cli/io.ts';
 import { main } from '../../cli/main.ts';
-import type { NodeStatus } from '../../engine/admin/status.ts';
+import type { NodeRole, NodeStatus } from '../../engine/admin/status.ts';
 import type { ClientEnd, ClientEvent, ClientOptions } from '../../engine/client/options.ts';
 import type { Host } from '../../engine/host.ts';
 import type { ServerOptions } from '../../engine/server/options.ts';
@@ -171,7 +171,7 @@ export async function until(condition: () => boolean, what = 'the condition'): P
   }
 }
 
-export function sampleStatus(role: 'server' | 'client'): NodeStatus {
+export function sampleStatus(role: NodeRole): NodeStatus {
   const since = '2026-01-01T00:00:00.000Z';
   return {
     version: '1.2.3',
