@@ -2,9 +2,11 @@
 
 import { Command } from 'commander';
 import { defineConnect } from './commands/connect.ts';
+import { defineDown } from './commands/down.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
 import { defineStatus } from './commands/status.ts';
+import { defineUp } from './commands/up.ts';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
 import { helpTail } from './help.ts';
@@ -33,6 +35,8 @@ export function createProgram(context: Context): Command {
 
   defineServer(program, context);
   defineConnect(program, context);
+  defineUp(program, context);
+  defineDown(program, context);
   defineStatus(program, context);
   defineHashPassword(program, context);
 
@@ -59,6 +63,7 @@ export function createProgram(context: Context): Command {
 const EXAMPLES = [
   ['etherloom server --config server.yaml', 'run a server in the foreground'],
   ['etherloom connect vpn.example.com --hub lab --user alice --tap vpn0', 'join a hub with a TAP device'],
+  ['etherloom up lab', 'the same from a profile, in the background; `etherloom down lab` ends it'],
   ['etherloom status', 'what the running server or client is doing'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
 ] as const;

@@ -4,6 +4,7 @@ import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
 import type { Engine, Environment } from '../../cli/environment.ts';
 import type { Io, SignalName } from '../../cli/io.ts';
@@ -135,7 +136,8 @@ export function fakeEngine(overrides: Partial<Engine> = {}): FakeEngine {
 }
 
 export function environmentOf(engine: Engine): Environment {
-  return { version: '1.2.3', runtime: { name: 'test', version: '1' }, load: async () => engine };
+  const program = fileURLToPath(new URL('../../bin/etherloom.js', import.meta.url));
+  return { version: '1.2.3', runtime: { name: 'test', version: '1' }, program, load: async () => engine };
 }
 
 /** Runs a command to its end. */

@@ -1,0 +1,206 @@
+/**
+ * `etherloom up`, `down` and `watch` as a person uses them: profiles against a real server, processes that outlive the
+ * command that started them, and nothing left behind.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { isAlive } from '../../cli/processes.ts';
+import { EtherloomServer } from '../../lab/etherloom.ts';
+import { Lab, type LabHost } from '../../lab/netns.ts';
+import { etherloomCommand } from '../../lab/node.ts';
+import { waitForPing } from '../../lab/ping.ts';
+
+const SERVER = '10.8.0.2:5555';
+
+describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) => {
+  let lab: Lab;
+  let server: EtherloomServer;
+  let host: LabHost;
+  let folder: string;
+  let env: Record<string, string | undefined>;
+
+  beforeAll(async () => {
+    lab = await Lab.create();
+    const box = await lab.addHost('server');
+    host = await lab.addHost('client');
+    await lab.cable({ host, address: '10.8.0.1/24' }, { host: box, address: '10.8.0.2/24' });
+    server = await EtherloomServer.start(box, {
+      ...{ runtime, address: '10.8.0.2', taps: { elsrv0: '10.90.0.1/24' } },
+      users: { guest: undefined, alice: 'alicepw' },
+    });
+    folder = join(lab.tempDir, 'up');
+    await mkdir(join(folder, 'profiles'), { recursive: true });
+    env = { XDG_RUNTIME_DIR: folder, XDG_STATE_HOME: folder, ETHERLOOM_PASSWORD: undefined };
+    const pin = `pin: ${server.fingerprint}`;
+    await profile('one', `user: guest\nanonymous: true\n${pin}\ntap: { name: el1, address: 10.90.0.11/24 }`);
+    await profile('two', `user: guest\nanonymous: true\n${pin}\ntap: { name: el2, address: 10.90.0.12/24 }`);
+    await profile('asked', `user: alice\ntap: { name: el3 }`);
+    await profile('wrong', `user: alice\npasswordFile: wrong.pw\n${pin}\ntap: { name: el4 }`);
+    await profile('distrusted', `user: guest\nanonymous: true\npin: ${'0'.repeat(64)}\ntap: { name: el5 }`);
+    await profile('nobody', `user: guest\nanonymous: true\n${pin}\ntap: { name: el6 }`, '10.8.0.2:5556');
+    await writeFile(join(folder, 'profiles', 'wrong.pw'), 'not alicepw\n', { mode: 0o600 });
+  }, 60_000);
+
+  afterAll(async () => {
+    await lab.close();
+  });
+
+  afterEach(async () => {
+    await etherloom('down', '--all');
+    expect(readdirSync(join(folder, 'etherloom')).filter((name) => /\.(sock|up|tmp)$/.test(name))).toEqual([]);
+    expect(await taps()).toEqual([]);
+  });
+
+  async function profile(name: string, lines: string, at = SERVER): Promise<void> {
+    await writeFile(file(name), `server: ${at}\nhub: lab\n${lines}\n`);
+  }
+
+  function file(name: string): string {
+    return join(folder, 'profiles', `${name}.yaml`);
+  }
+
+  async function etherloom(...args: readonly string[]) {
+    const { code, stdout, stderr } = await host.run(etherloomCommand(args, { runtime }), {
+      ...{ env, check: false, timeoutMs: 45_000 },
+    });
+    return { code, stdout, stderr };
+  }
+
+  /** At a terminal of its own; `keys` goes in when `prompt` has come. */
+  async function atTerminal(args: readonly string[], answers: readonly (readonly [prompt: RegExp, keys: string])[]) {
+    const line = etherloomCommand(args, { runtime })
+      .map((word) => `'${word}'`)
+      .join(' ');
+    const child = await host.spawn(['script', '-qefc', `stty cols 100 rows 30; exec ${line}`, '/dev/null'], {
+      ...{ env: { ...env, TERM: 'xterm' }, interactive: true },
+    });
+    for (const [prompt, keys] of answers) {
+      await expect.poll(() => child.stdout, { timeout: 30_000 }).toMatch(prompt);
+      child.write(keys);
+    }
+    const { code } = await child.exited;
+    return { code, screen: child.stdout };
+  }
+
+  async function taps(): Promise<string[]> {
+    const links = JSON.parse((await host.ip('-json', 'link', 'show')).stdout) as { ifname: string }[];
+    return links.flatMap(({ ifname }) => (ifname.startsWith('el') ? [ifname] : [])).sort();
+  }
+
+  function lines(text: string): Record<string, unknown>[] {
+    return text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  }
+
+  test('two profiles at once, again, by status, and down one after the other', async () => {
+    const both = await etherloom('up', file('one'), file('two'), '--json');
+    expect(both).toMatchObject({ code: 0, stderr: '' });
+    const results = lines(both.stdout).sort((a, b) => (String(a.profile) < String(b.profile) ? -1 : 1));
+    expect(results).toMatchObject([
+      { profile: 'one', result: 'established', log: join(folder, 'etherloom', 'log', 'one.log') },
+      { profile: 'two', result: 'established' },
+    ]);
+    await waitForPing(host, { target: '10.90.0.1' });
+    expect(await taps()).toEqual(['el1', 'el2']);
+    const [one] = results.map(({ pid }) => Number(pid));
+    const log = join(folder, 'etherloom', 'log', 'one.log');
+    expect(statSync(log).mode & 0o777).toBe(0o600);
+    expect(readFileSync(log, 'utf8')).toContain('established');
+
+    const again = await etherloom('up', file('one'));
+    expect(again).toMatchObject({ code: 0, stdout: `one: is up already: process ${one}, established\n` });
+    const status = await etherloom('status', 'one', '--json');
+    expect(JSON.parse(status.stdout)).toMatchObject({ name: 'one', role: 'client', pid: one, log });
+
+    expect(await etherloom('down', 'one')).toMatchObject({ code: 0, stdout: `one: ended (process ${one})\n` });
+    expect(await taps()).toEqual(['el2']);
+    expect(isAlive(one!)).toBe(false);
+    expect(readFileSync(log, 'utf8')).toContain('ended');
+    const absent = await etherloom('down', 'one');
+    expect(absent.code).toBe(9);
+    expect(absent.stderr).toContain('running are: two');
+    expect(await etherloom('down', '--all')).toMatchObject({ code: 0 });
+    expect((await etherloom('down', '--all')).code).toBe(9);
+  });
+
+  test('a crash leaves nothing in the way', async () => {
+    const [first] = lines((await etherloom('up', file('one'), '--json')).stdout);
+    process.kill(Number(first!.pid), 'SIGKILL');
+    await expect.poll(() => isAlive(Number(first!.pid))).toBe(false);
+    expect((await etherloom('status', 'one')).code).toBe(9);
+    const [second] = lines((await etherloom('up', file('one'), '--json')).stdout);
+    expect(second).toMatchObject({ result: 'established' });
+    expect(second!.pid).not.toBe(first!.pid);
+    expect(readdirSync(join(folder, 'etherloom')).filter((name) => name.endsWith('.sock'))).toHaveLength(1);
+  });
+
+  test('one that hangs ends by SIGTERM as soon as it can, and two starts make one process', async () => {
+    const starts = await Promise.all([etherloom('up', file('one'), '--json'), etherloom('up', file('one'), '--json')]);
+    expect(starts.map(({ code }) => code)).toEqual([0, 0]);
+    const kinds = starts.map(({ stdout }) => lines(stdout)[0]!);
+    expect(kinds.map(({ result }) => result).sort()).toEqual(['already', 'established']);
+    const pid = Number(kinds.find(({ result }) => result === 'established')!.pid);
+    process.kill(pid, 'SIGSTOP');
+    const ending = etherloom('down', 'one', '--timeout', '1');
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    process.kill(pid, 'SIGCONT');
+    expect(await ending).toMatchObject({ code: 0, stdout: `one: ended, by SIGTERM (process ${pid})\n` });
+  });
+
+  test('what ends for good ends `up` with its own code and words', async () => {
+    const wrong = await etherloom('up', file('wrong'));
+    expect(wrong.code).toBe(6);
+    expect(wrong.stderr).toMatch(/^error: /);
+    const distrusted = await etherloom('up', file('distrusted'), '--json');
+    expect(distrusted.code).toBe(7);
+    expect(lines(distrusted.stdout)[0]).toMatchObject({ result: 'failed', error: { kind: 'untrusted', exitCode: 7 } });
+    const several = await etherloom('up', file('one'), file('wrong'), file('distrusted'));
+    expect(several.code).toBe(6);
+    expect(several.stderr).toContain('2 of 3 profiles are not connected: wrong, distrusted');
+    expect(several.stdout).toContain('one: connected: guest in hub lab through el1');
+    expect((await etherloom('up', 'no-such-profile')).stderr).toContain('/etc/etherloom/profiles/no-such-profile.yaml');
+  });
+
+  test('what is not connected in time goes on trying', async () => {
+    const late = await etherloom('up', file('nobody'), '--wait', '1');
+    expect(late.code).toBe(10);
+    expect(late.stderr).toContain('goes on trying in the background');
+    expect(JSON.parse((await etherloom('status', 'nobody', '--json')).stdout).client.state).not.toBe('established');
+    expect(await etherloom('up', file('nobody'))).toMatchObject({ code: 0 });
+    expect((await etherloom('down', file('nobody'))).code).toBe(0);
+  });
+
+  test('a password and a server’s fingerprint are asked for in the foreground, and are nowhere to be found', async () => {
+    const { code, screen } = await atTerminal(
+      ['up', file('asked')],
+      [
+        [/Password of alice at .*: /, 'alicepw\r'],
+        [/Trust it from now on \(yes\/no\): /, 'yes\r'],
+      ],
+    );
+    expect(screen).toContain('connected: alice in hub lab through el3');
+    expect(code).toBe(0);
+    expect(screen).not.toContain('alicepw');
+    const { pid } = JSON.parse((await etherloom('status', 'asked', '--json')).stdout);
+    const log = readFileSync(join(folder, 'etherloom', 'log', 'asked.log'), 'utf8');
+    for (const place of ['cmdline', 'environ']
+      .map((name) => readFileSync(`/proc/${pid}/${name}`, 'utf8'))
+      .concat(log)) {
+      expect(place).not.toContain('alicepw');
+    }
+    // The terminal is gone, the tunnel is not.
+    expect(isAlive(pid)).toBe(true);
+    expect(existsSync(join(folder, 'etherloom', 'known-servers.json'))).toBe(true);
+    // From the environment it does not get into that of the process either.
+    await etherloom('down', 'asked');
+    env.ETHERLOOM_PASSWORD = 'alicepw';
+    const [started] = lines((await etherloom('up', file('asked'), '--json')).stdout);
+    env.ETHERLOOM_PASSWORD = undefined;
+    expect(started).toMatchObject({ result: 'established' });
+    expect(readFileSync(`/proc/${started!.pid}/environ`, 'utf8')).not.toContain('alicepw');
+  });
+});
