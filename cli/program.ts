@@ -7,6 +7,7 @@ import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
 import { defineStatus } from './commands/status.ts';
 import { defineUp } from './commands/up.ts';
+import { defineWatch } from './commands/watch.ts';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
 import { helpTail } from './help.ts';
@@ -38,6 +39,7 @@ export function createProgram(context: Context): Command {
   defineUp(program, context);
   defineDown(program, context);
   defineStatus(program, context);
+  defineWatch(program, context);
   defineHashPassword(program, context);
 
   // After the commands, which would inherit it: an unknown command gets a message of its own below.
@@ -65,5 +67,6 @@ const EXAMPLES = [
   ['etherloom connect vpn.example.com --hub lab --user alice --tap vpn0', 'join a hub with a TAP device'],
   ['etherloom up lab', 'the same from a profile, in the background; `etherloom down lab` ends it'],
   ['etherloom status', 'what the running server or client is doing'],
+  ['etherloom watch', 'the same live'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
 ] as const;
