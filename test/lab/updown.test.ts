@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { isAlive } from '../../cli/processes.ts';
+import type { NodeView } from '../../cli/watch/view.ts';
 import { EtherloomServer } from '../../lab/etherloom.ts';
 import { Lab, type LabHost } from '../../lab/netns.ts';
 import { etherloomCommand } from '../../lab/node.ts';
@@ -68,17 +69,33 @@ describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) 
     return { code, stdout, stderr };
   }
 
-  /** At a terminal of its own; `keys` goes in when `prompt` has come. */
-  async function atTerminal(args: readonly string[], answers: readonly (readonly [prompt: RegExp, keys: string])[]) {
+  /**
+   * At a terminal of its own. Each step waits for what the screen shall show and then types, or does something else.
+   * @param around What the shell does in front of the command, with it and after it.
+   */
+  async function atTerminal(
+    args: readonly string[],
+    steps: readonly (readonly [
+      seen: RegExp | ((screen: string) => boolean),
+      then: string | (() => Promise<unknown>),
+    ])[],
+    around: { readonly before?: string; readonly with?: string; readonly after?: string } = {},
+  ) {
     const line = etherloomCommand(args, { runtime })
       .map((word) => `'${word}'`)
       .join(' ');
-    const child = await host.spawn(['script', '-qefc', `stty cols 100 rows 30; exec ${line}`, '/dev/null'], {
+    const script = [
+      ...['stty cols 100 rows 30', around.before ?? '', `${around.with ?? ''} ${line}`],
+      ...['code=$?', around.after ?? '', 'exit $code'],
+    ];
+    const child = await host.spawn(['script', '-qefc', script.join('\n'), '/dev/null'], {
       ...{ env: { ...env, TERM: 'xterm' }, interactive: true },
     });
-    for (const [prompt, keys] of answers) {
-      await expect.poll(() => child.stdout, { timeout: 30_000 }).toMatch(prompt);
-      child.write(keys);
+    for (const [seen, then] of steps) {
+      const there = () => (seen instanceof RegExp ? seen.test(child.stdout) : seen(child.stdout));
+      await expect.poll(there, { timeout: 30_000, message: `${seen}` }).toBe(true);
+      if (typeof then === 'string') child.write(then);
+      else await then();
     }
     const { code } = await child.exited;
     return { code, screen: child.stdout };
@@ -174,7 +191,56 @@ describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) 
     expect((await etherloom('down', file('nobody'))).code).toBe(0);
   });
 
+  test('watch shows what flows, and gives the terminal back', async () => {
+    await etherloom('up', file('one'));
+    const ping = await host.spawn(['ping', '-i', '0.01', '-s', '1000', '-q', '10.90.0.1']);
+    const looks = lines((await etherloom('watch', 'one', '--json', '--count', '2', '--interval', '0.5')).stdout);
+    expect(looks).toHaveLength(2);
+    for (const look of looks) {
+      const [node] = look.nodes as [NodeView];
+      expect(node).toMatchObject({ name: 'one', role: 'client', state: 'established', sessions: 1 });
+      for (const way of [node.in, node.out]) expect(way.bytesPerSecond).toBeGreaterThan(1000);
+      expect(node.hubs[0]!.sessions[0]!.connections!.length).toBeGreaterThan(0);
+      expect(node.hubs[0]!.taps[0]).toMatchObject({ name: 'el1' });
+    }
+    expect((await etherloom('watch', 'one', '--count', '1', '--interval', '0.2')).stdout).toMatch(
+      /^[0-9:]{8} client one {2}established {2}in [0-9.]+ kbit\/s/,
+    );
+    // What the terminal is like behind the last that the command wrote to it.
+    const behind = (screen: string) => screen.slice(screen.lastIndexOf('\x1b[?7h\x1b[?25h\x1b[?1049l'));
+    const picture = (screen: string) => screen.slice(0, screen.lastIndexOf('\x1b[J')).split('\x1b[H').at(-1)!;
+    const terminal = join(folder, 'terminal');
+    const resize = async () => {
+      await host.run(['stty', '-F', readFileSync(terminal, 'utf8').trim(), 'cols', '60', 'rows', '12']);
+    };
+    const watched = await atTerminal(
+      ['watch', '--interval', '0.2'],
+      [
+        [/BOTH[\s\S]* TAP el1 +[\d.]+ kbit\/s +[\d.]+ kbit\/s +[▁▂▃▄▅▆▇█]{3}/, 'd'],
+        [/d shows details/, resize],
+        [(screen) => /TAP el1/.test(picture(screen)) && !picture(screen).includes('BOTH'), 'q'],
+      ],
+      { before: `tty > '${terminal}'`, after: 'stty -a' },
+    );
+    expect(watched.code).toBe(0);
+    expect(behind(watched.screen)).toMatch(/ icanon[\s\S]* echo /);
+    const pid = join(folder, 'watch.pid');
+    const killed = await atTerminal(
+      ['watch'],
+      [[/TAP el1/, async () => process.kill(Number(readFileSync(pid, 'utf8')), 'SIGTERM')]],
+      { with: `sh -c 'echo $$ > ${pid}; exec "$@"' sh`, after: 'stty -a' },
+    );
+    expect(killed.code).toBe(0);
+    expect(picture(killed.screen)).toContain('TAP el1');
+    expect(behind(killed.screen)).toMatch(/ icanon[\s\S]* echo /);
+    await ping.stop();
+  });
+
   test('a password and a server’s fingerprint are asked for in the foreground, and are nowhere to be found', async () => {
+    // Ctrl-C at the question ends what has been started.
+    const given = await atTerminal(['up', file('asked')], [[/Password of alice at .*: /, '\x03']]);
+    expect(given.code).toBe(130);
+    expect((await etherloom('down', 'asked')).code).toBe(9);
     const { code, screen } = await atTerminal(
       ['up', file('asked')],
       [
@@ -202,5 +268,17 @@ describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) 
     env.ETHERLOOM_PASSWORD = undefined;
     expect(started).toMatchObject({ result: 'established' });
     expect(readFileSync(`/proc/${started!.pid}/environ`, 'utf8')).not.toContain('alicepw');
+  });
+
+  test('a server ends the same way', async () => {
+    const [, socket = ''] = await server.process.waitForLine(/"control":"([^"]+)"/);
+    expect((await etherloom('watch', '--socket', socket, '--count', '1', '--interval', '0.2')).stdout).toMatch(
+      /^[0-9:]{8} server server {2}in /,
+    );
+    expect(await etherloom('down', '--socket', socket)).toMatchObject({
+      code: 0,
+      stdout: `server: ended (process ${server.process.child.pid})\n`,
+    });
+    expect(await server.process.child.exited).toEqual({ code: 0, signal: null });
   });
 });
