@@ -1,6 +1,7 @@
 /** Where the control sockets of running nodes are. */
 
 import * as fs from 'node:fs/promises';
+import * as net from 'node:net';
 import * as path from 'node:path';
 import { NODE_ROLES, type NodeRole } from '../engine/admin/status.ts';
 import { Failure } from './failure.ts';
@@ -54,8 +55,15 @@ export async function prepareSocketDirectory(io: Io): Promise<string> {
   throw new Failure('configuration', `cannot make a directory for the control socket: ${causes.join('; ')}`);
 }
 
-/** The sockets of this user's running nodes. Those that a dead process left behind are removed on the way. */
-export async function findSockets(io: Io): Promise<readonly FoundSocket[]> {
+/**
+ * The sockets of this user's running nodes. Those that a dead process left behind are removed on the way.
+ *
+ * @param trusted Whether nobody needs to knock at a socket, because somebody is known to be there.
+ */
+export async function findSockets(
+  io: Io,
+  trusted: (path: string) => boolean = () => false,
+): Promise<readonly FoundSocket[]> {
   const found: FoundSocket[] = [];
   for (const directory of socketDirectories(io)) {
     const names = await fs.readdir(directory).catch(() => []);
@@ -64,11 +72,25 @@ export async function findSockets(io: Io): Promise<readonly FoundSocket[]> {
     for (const name of names.sort()) {
       const socket = parseSocketName(directory, name);
       if (socket === undefined) continue;
-      if (isAlive(socket.pid)) found.push(socket);
+      // Another process may have got the number of one that has died.
+      const alive = isAlive(socket.pid) && (trusted(socket.path) || (await isListening(socket.path)));
+      if (alive) found.push(socket);
       else await fs.rm(socket.path, { force: true }).catch(() => {});
     }
   }
   return found;
+}
+
+/** Also one that hangs is there: its connections are only not taken. */
+export function isListening(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.connect(socket);
+    probe.on('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
+  });
 }
 
 function parseSocketName(directory: string, file: string): FoundSocket | undefined {

@@ -4,7 +4,7 @@ import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import type { NodeRole, NodeStatus } from '../engine/admin/status.ts';
-import { findSockets, MAX_SOCKET_PATH, prepareSocketDirectory, socketName } from './control-paths.ts';
+import { findSockets, isListening, MAX_SOCKET_PATH, prepareSocketDirectory, socketName } from './control-paths.ts';
 import type { NodeAbout } from './control-protocol.ts';
 import { Failure } from './failure.ts';
 import { inWords } from './files.ts';
@@ -94,15 +94,7 @@ async function removeStale(socket: string): Promise<void> {
   if (!stat.isSocket()) {
     throw new Failure('configuration', `cannot open the control socket ${socket}: there is a file that is no socket`);
   }
-  const answered = await new Promise<boolean>((resolve) => {
-    const probe = net.connect(socket);
-    probe.on('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on('error', () => resolve(false));
-  });
-  if (answered) {
+  if (await isListening(socket)) {
     throw new Failure('configuration', `cannot open the control socket ${socket}: another running node has it`);
   }
   await fs.rm(socket, { force: true });

@@ -46,7 +46,7 @@ export class Sampler {
   async #find(): Promise<readonly string[]> {
     const { io, name, socket } = this.#request;
     if (socket !== undefined) return [socket];
-    const found = await findSockets(io);
+    const found = await findSockets(io, (path) => this.#clients.has(path));
     return found.filter((node) => name === undefined || node.name === name).map(({ path }) => path);
   }
 

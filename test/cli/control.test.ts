@@ -122,6 +122,17 @@ describe('the control socket', () => {
     await control.close();
   });
 
+  test('a socket whose number another process has got is removed too', async () => {
+    const { io, directory } = await setUp();
+    await fs.mkdir(directory, { recursive: true });
+    const left = path.join(directory, `client-${process.pid}-lab.sock`);
+    const crash = `require('net').createServer().listen(${JSON.stringify(left)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', crash]);
+    expect(await fs.readdir(directory)).toHaveLength(1);
+    expect(await findSockets(io)).toEqual([]);
+    expect(await fs.readdir(directory)).toEqual([]);
+  });
+
   test('a path that is asked for: stale ones are replaced, others are not', async () => {
     const { folder, start } = await setUp();
     const file = path.join(folder, 'file');
