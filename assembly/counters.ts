@@ -25,5 +25,18 @@ export const DROP_INFLATE: u32 = 10;
 /** It was the first of a flow whose frames have waited for too long. */
 export const DROP_LATE: u32 = 11;
 
+/** The port is blocked, because it is part of a loop. */
+export const DROP_LOOP: u32 = 12;
+/** A policy of the session that sent it, or of the one it was to go to, `protocol/data-plane.md` §6.5. */
+export const DROP_POLICY: u32 = 13;
+/** A rule of the hub's access list, `protocol/data-plane.md` §6.7. */
+export const DROP_ACCESS: u32 = 14;
+/** More than the session may send or get, `protocol/data-plane.md` §6.6. */
+export const DROP_RATE: u32 = 15;
+/** A local bridge: an address of the host itself, `protocol/data-plane.md` §6.11. */
+export const DROP_HOST: u32 = 16;
+/** The station was heard elsewhere just now, policy CheckMac, `protocol/data-plane.md` §6.2. */
+export const DROP_ELSEWHERE: u32 = 17;
+
 /** How many causes there are room for in a port. */
-export const DROP_CAUSES: u32 = 16;
+export const DROP_CAUSES: u32 = 24;

@@ -11,11 +11,11 @@ import { INFLATE_END, inflateZlib } from './deflate/inflate';
 import {
   CONNECTION_BYTES, CONNECTIONS, DEFLATE, DEFLATE_CODES, DEFLATE_COUNTS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES, DEFLATE_TOKENS, FRAME_MIN,
   HASH_TABLE, HASH_TABLE_BYTES, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_ENTRY,
-  INBOX_TABLE, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE, LARGE_FRAME_MAX, NONE, ORDER_MS, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORTS, SCRATCH,
-  SCRATCH_BYTES, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
+  INBOX_TABLE, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE, LARGE_FRAME_MAX, NONE, ORDER_MS, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORTS, PUNT_BYTES, PUNTS, PUNTS_BYTES, SCRATCH,
+  SCRATCH_BYTES, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_READ_TAGS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
 } from './memory';
 import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
-import { accountOf, keepOf, orderOf, portAt, PORT_CLASSES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, PORT_USED, takePort } from './port';
+import { accountOf, keepOf, orderOf, portAt, PORT_BLOCKED, PORT_CLASSES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, PORT_USED, takePort } from './port';
 import { initBulk } from './queue/bulk';
 import { fill as fillOutbox, withdraw } from './queue/deal';
 import { hold, isHeld, watchQueues } from './queue/hold';
@@ -32,8 +32,9 @@ import { emptyKeep, takeBack } from './stream/keep';
 import { emptyOrder, goOnInOrder, inOrder, isAhead, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
 import { tend as tendPort } from './stream/stall';
 import { forgetPort, initFdb, sweepFdb } from './switch/fdb';
-import { framesForwarded } from './switch/forward';
+import { framesForwarded, inject as injectFrame } from './switch/forward';
 import { hubAt, joinHub, leaveHub, takeHub } from './switch/hubs';
+import { initPunts } from './switch/punt';
 import { initStorm } from './switch/storm';
 import { dropBatch, initTaps, tapRead as tapReadBatch, tapWrite as tapWriteBatch, widenPlaces } from './tap';
 import { destinationIp, destinationPort, etherType, flags, layer3, layer4, packetEnd, parse, protocol, sourceIp, sourcePort, vlan } from './wire/packet';
@@ -42,7 +43,7 @@ export {
   CODES_END, CONNECTION_BYTES, CONNECTIONS, DEFLATE, DEFLATE_CODES, DEFLATE_COUNTS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES,
   DEFLATE_TOKENS, FRAME_MIN, HASH_TABLE, HASH_TABLE_BYTES, INFLATE_END, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_TABLE,
   KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, ORDER_MS, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORT_CLASSES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_USED, PORTS,
-  SCRATCH, SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS,
+  PUNT_BYTES, PUNTS, PUNTS_BYTES, SCRATCH, SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_READ_TAGS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS,
   TAPS_READY,
 };
 
@@ -62,6 +63,7 @@ export function init(small: u32, large: u32, out: u32, windows: u32, seed1: u64,
   initReady();
   sharePools(0);
   initTaps();
+  initPunts();
   initFdb(seed1);
   initStorm(seed2);
   seedRandom(seed1 ^ (seed2 << 1));
@@ -112,6 +114,35 @@ export function closePort(id: u32): void {
   leaveHub(id);
   sharePools(openPorts() - 1);
   port.kind = PORT_FREE;
+}
+
+/** The address of the host itself on a bridged interface, 0 for none (`switch/bridged.ts`), and the port's MSS (`switch/mss.ts`). */
+export function guardPort(id: u32, host: u64, mss: u32): void {
+  const port = portAt(id);
+  port.host = host;
+  port.mss = mss;
+}
+
+/** Which kinds of frames the engine asks for, and the address of its own station, 0 for none: `switch/punt.ts`. */
+export function setPunts(hub: u32, kinds: u32, station: u64): void {
+  hubAt(hub).punts = kinds;
+  hubAt(hub).station = station;
+}
+
+/** Has the frame of `length` bytes at SCRATCH leave by the port; 0 when it cannot. */
+export function inject(port: u32, length: u32, now: f64): u32 {
+  return injectFrame(port, SCRATCH, length, now) ? 1 : 0;
+}
+
+/** A blocked port lets only probes pass. What it had learned is forgotten. */
+export function blockPort(id: u32, yes: u32): void {
+  const port = portAt(id);
+  if (yes) {
+    port.flags |= PORT_BLOCKED;
+    forgetPort(id);
+  } else {
+    port.flags &= ~PORT_BLOCKED;
+  }
 }
 
 /** A new connection of a session's port, or NONE. `maySend`: this side sends on it. */

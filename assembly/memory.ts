@@ -12,6 +12,7 @@
  *   0x0003_a000  TAP tables    places to read frames into, frames to write
  *   0x0004_0000  INBOX         received bytes, as the TLS layer gave them
  *   0x0008_0000  HUBS
+ *   0x0009_0000  PUNTS         frames for the engine
  *   0x000a_0000  PORTS
  *   0x004a_0000  CONNECTIONS
  *   0x005a_0000  STORM         one entry for each flooding source
@@ -49,7 +50,9 @@ export const TAP_WRITE_OFFSETS: u32 = 0x0003_a400;
 export const TAP_WRITE_LENGTHS: u32 = 0x0003_a600;
 /** Number of TAP ports with frames to write, then their numbers. */
 export const TAPS_READY: u32 = 0x0003_a800;
-/** TAP ports of one module: one u32 each between TAPS_READY and INBOX. */
+/** Of each frame read, the VLAN tag that the kernel took out of it, as four bytes in network order; 0 without one. */
+export const TAP_READ_TAGS: u32 = 0x0003_f800;
+/** TAP ports of one module: one u32 each between TAPS_READY and TAP_READ_TAGS. */
 export const TAPS_MAX: u32 = 1024;
 
 export const INBOX: u32 = 0x0004_0000;
@@ -60,6 +63,14 @@ export const HUBS: u32 = 0x0008_0000;
 export const HUB_BYTES: u32 = 64;
 /** Tenants of one server; the reference takes 4096, on memory that it allocates as it goes. */
 export const HUBS_MAX: u32 = 1024;
+
+/** How many there are, then the frames: {port, hub, kind, length}, u32 each, and the bytes. */
+export const PUNTS: u32 = 0x0009_0000;
+export const PUNT_BYTES: u32 = 2048;
+/** What the engine asks for is rare. What comes beyond that in one turn of the event loop is lost, as in a full queue. */
+export const PUNTS_MAX: u32 = 31;
+export const PUNTS_BYTES: u32 = PUNT_BYTES * (PUNTS_MAX + 1);
+export const PUNT_FRAME_MAX: u32 = PUNT_BYTES - 16;
 
 export const PORTS: u32 = 0x000a_0000;
 export const PORT_BYTES: u32 = 2048;
@@ -94,6 +105,8 @@ export const FDB_SWEEP: u32 = 4096;
  * station that is not in it seventy times as expensive.
  */
 export const FDB_SWEEP_MS: f64 = 1_000;
+/** `protocol/data-plane.md` §6.2, CheckMac: for so many ms a station stays on the port where it was heard last. */
+export const CHECK_MAC_MS: f64 = 13_000;
 
 export const NODES: u32 = 0x00aa_0000;
 export const NODE_BYTES: u32 = 12;

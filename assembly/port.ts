@@ -36,6 +36,12 @@ export const PORT_RESENDS: u32 = 1024;
 /** Priority frames are told by `isPriorityExtended`. */
 export const PORT_EXTENDED: u32 = 512;
 
+/** Part of a loop: only probes pass, `switch/punt.ts`. */
+export const PORT_BLOCKED: u32 = 2048;
+
+/** A station that was just heard on another port does not come to this one, `switch/fdb.ts`. */
+export const PORT_CHECK_MAC: u32 = 4096;
+
 @unmanaged
 export class Port {
   kind: u32;
@@ -80,6 +86,10 @@ export class Port {
   /** The port whose queue it has filled, or NONE, and until when it waits for it; host's ms. */
   heldBy: u32;
   heldUntil: f64;
+  /** A bridged interface: the address that the host itself has on it, or 0; see `switch/bridged.ts`. */
+  host: u64;
+  /** Largest MSS of TCP over IPv4 through this port, or 0: any; see `switch/mss.ts`. */
+  mss: u32;
   /** From the port into the hub. */
   receivedFrames: u64;
   receivedBytes: u64;

@@ -5,6 +5,7 @@ import { defineConnect } from './commands/connect.ts';
 import { defineDown } from './commands/down.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
+import { defineSpeedtest } from './commands/speedtest.ts';
 import { defineStatus } from './commands/status.ts';
 import { defineUp } from './commands/up.ts';
 import { defineWatch } from './commands/watch.ts';
@@ -40,6 +41,7 @@ export function createProgram(context: Context): Command {
   defineDown(program, context);
   defineStatus(program, context);
   defineWatch(program, context);
+  defineSpeedtest(program, context);
   defineHashPassword(program, context);
 
   // After the commands, which would inherit it: an unknown command gets a message of its own below.
@@ -68,5 +70,6 @@ const EXAMPLES = [
   ['etherloom up lab', 'the same from a profile, in the background; `etherloom down lab` ends it'],
   ['etherloom status', 'what the running server or client is doing'],
   ['etherloom watch', 'the same live'],
+  ['etherloom speedtest vpn.example.com', 'how much the path to another machine carries'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
 ] as const;

@@ -29,6 +29,12 @@ export const DROP_CAUSES = [
   'too-long-for-port',
   'not-inflatable',
   'waited-too-long',
+  'loop',
+  'policy',
+  'access-list',
+  'rate-limit',
+  'host-address',
+  'known-elsewhere',
 ] as const;
 
 export type DropCause = (typeof DROP_CAUSES)[number];
@@ -118,6 +124,28 @@ export interface PortOptions {
   readonly blockMax?: number;
   /** Stations that may be behind the port; 0 or absent: any number. */
   readonly stationsMax?: number;
+  /** A station that was heard on another port in the last 13 s does not move to this one (`protocol/data-plane.md` §6.2). */
+  readonly checkMac?: boolean;
+  /** Largest MSS of TCP over IPv4 that passes the port either way, 64 to 65535 bytes; any when absent (`protocol/data-plane.md` §6.8). */
+  readonly mssClamp?: number | undefined;
+  /** Of a bridged interface the address that the host itself has on it: frames of that station do not pass (§6.11). */
+  readonly hostMac?: Uint8Array;
+}
+
+/** Frames that the engine can ask a hub for, as bits: `assembly/switch/punt.ts`. */
+export const PUNT_PROBE = 1;
+export const PUNT_DHCP = 2;
+export const PUNT_ADVERTISEMENT = 4;
+
+/** A frame that the engine asked for. */
+export interface Punted {
+  /** The port that it came from. */
+  readonly port: number;
+  readonly hub: number;
+  /** One of the `PUNT_` bits. */
+  readonly kind: number;
+  /** A copy. */
+  readonly frame: Uint8Array;
 }
 
 /** What left a session in one class, bulk or priority. */
@@ -190,6 +218,10 @@ interface CoreExports {
   init(small: number, large: number, out: number, windows: number, seed1: bigint, seed2: bigint): void;
   openHub(mode: number, stormLimit: number): number;
   closeHub(hub: number): void;
+  setPunts(hub: number, kinds: number, station: bigint): void;
+  guardPort(port: number, host: bigint, mss: number): void;
+  inject(port: number, length: number, now: number): number;
+  blockPort(port: number, yes: number): void;
   openPort(hub: number, kind: number, flags: number, frameMax: number, blockMax: number, stationsMax: number): number;
   closePort(port: number): void;
   joinConnection(port: number, maySend: number, now: number): number;
@@ -264,6 +296,8 @@ export class Core {
   readonly #counters: number;
   readonly #drops: number;
   readonly #tapsReady: number;
+  readonly #punts: number;
+  readonly #puntBytes: number;
   readonly #codecs: number;
   readonly #classes: number;
   /** Windows that no open port has been promised. */
@@ -318,12 +352,15 @@ export class Core {
     this.#counters = constant('PORT_COUNTERS');
     this.#drops = constant('PORT_DROPS');
     this.#tapsReady = constant('TAPS_READY') >>> 2;
+    this.#punts = constant('PUNTS') >>> 2;
+    this.#puntBytes = constant('PUNT_BYTES');
+    const words = (name: string): Uint32Array => new Uint32Array(memory.buffer, constant(name), constant('TAP_BATCH'));
     const batch = (offsets: string, lengths: string): FrameBatch => ({
       memory: this.#bytes,
-      offsets: new Uint32Array(memory.buffer, constant(offsets), constant('TAP_BATCH')),
-      lengths: new Uint32Array(memory.buffer, constant(lengths), constant('TAP_BATCH')),
+      offsets: words(offsets),
+      lengths: words(lengths),
     });
-    this.readBatch = batch('TAP_READ_OFFSETS', 'TAP_READ_LENGTHS');
+    this.readBatch = { ...batch('TAP_READ_OFFSETS', 'TAP_READ_LENGTHS'), tags: words('TAP_READ_TAGS') };
     this.writeBatch = batch('TAP_WRITE_OFFSETS', 'TAP_WRITE_LENGTHS');
     const seeds = new DataView(options.random(16).buffer);
     wasm.init(smallFrames, largeFrames, outBuffers, windows, seeds.getBigUint64(0), seeds.getBigUint64(8));
@@ -361,6 +398,44 @@ export class Core {
   /** The hub's ports must be closed before. */
   closeHub(hub: number): void {
     this.#wasm.closeHub(hub);
+  }
+
+  /**
+   * Asks for frames of these kinds, which `takePunted` hands over. Probes are for the engine alone, and so are DHCP's answers
+   * to `station`, a MAC address; of what else is asked for, it gets a copy.
+   */
+  setPunts(hub: number, kinds: number, station?: Uint8Array): void {
+    this.calls++;
+    this.#wasm.setPunts(hub, kinds, station === undefined ? 0n : macNumber(station));
+  }
+
+  /** Whether there is something for `takePunted`. */
+  get hasPunted(): boolean {
+    return this.#words[this.#punts]! !== 0;
+  }
+
+  /** Hands over the frames that were asked for, and forgets them; at most 31 since the last call. */
+  takePunted(): readonly Punted[] {
+    const count = this.#words[this.#punts]!;
+    this.#words[this.#punts] = 0;
+    return Array.from({ length: count }, (_, i) => {
+      const at = this.#punts * 4 + (i + 1) * this.#puntBytes;
+      const [port, hub, kind, length] = [0, 1, 2, 3].map((word) => this.#words[(at >>> 2) + word]!);
+      return { port: port!, hub: hub!, kind: kind!, frame: this.#bytes.slice(at + 16, at + 16 + length!) };
+    });
+  }
+
+  /** Has a frame of the engine's own leave by a port, also by one that is blocked. False when it cannot be queued. */
+  inject(port: number, frame: Uint8Array, now: number): boolean {
+    this.calls++;
+    this.#toScratch('inject', frame);
+    return this.#wasm.inject(port, frame.length, now) !== 0;
+  }
+
+  /** A blocked port lets only probes and what is injected pass; the stations behind it are forgotten. */
+  block(port: number, yes: boolean): void {
+    this.calls++;
+    this.#wasm.blockPort(port, yes ? 1 : 0);
   }
 
   openSession(hub: number, options: PortOptions): number {
@@ -709,6 +784,7 @@ export class Core {
       (options.windowed === true ? 128 : 0) |
       (options.orders === true ? 256 : 0) |
       (options.resends === true ? 1024 : 0) |
+      (options.checkMac === true ? 4096 : 0) |
       (options.priorityRule === 'extended' ? 512 : 0);
     const windows = options.windows ?? 0;
     if (windows > this.windowsFree) {
@@ -718,6 +794,10 @@ export class Core {
     const blockMax = options.blockMax ?? Math.max(3200, frameMax);
     const port = this.#wasm.openPort(hub, kind, flags, frameMax, blockMax, options.stationsMax ?? 0);
     const found = this.#found(port, 'ports', 2048);
+    const { hostMac, mssClamp = 0 } = options;
+    if (hostMac !== undefined || mssClamp !== 0) {
+      this.#wasm.guardPort(found, hostMac === undefined ? 0n : macNumber(hostMac), mssClamp);
+    }
     this.#windowsFree -= windows;
     if (windows > 0) this.#windowsOf.set(found, windows);
     return found;
@@ -765,6 +845,12 @@ const NO_HOST: CoreImports = { clock: () => 0, deflate: () => 0, inflate: () => 
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory, imports: CoreImports): CoreExports {
   return new WebAssembly.Instance(module, { env: { memory, ...imports } }).exports as CoreExports;
+}
+
+/** As the core reads it: the first byte lowest. */
+function macNumber(mac: Uint8Array): bigint {
+  if (mac.length !== 6) throw new RangeError(`core.setPunts: station: expected 6 bytes, got ${mac.length}`);
+  return mac.reduceRight((number, byte) => (number << 8n) | BigInt(byte), 0n);
 }
 
 /** The delay that `share` of what is counted in `spans` did not exceed, ms: the middle of the span in which it lies. */

@@ -81,7 +81,7 @@ export interface TcpState {
   readonly unsentBytes: number;
 }
 
-/** One TCP connection with TLS on it. */
+/** One TCP connection, with TLS on it unless it is a `PlainNetwork`'s. */
 export interface Channel {
   /** The other end of the TCP connection: of one through a proxy, the proxy. */
   readonly remote: Address;
@@ -211,6 +211,20 @@ export interface Network {
   connect(options: ConnectOptions, handler: ChannelHandler): Channel;
 }
 
+/** A place on the network: a name or an address, and a port. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** TCP without TLS, for the measurement tool. Of its channels `security` is undefined, and `leaveTls` throws. */
+export interface PlainNetwork {
+  /** Rejects with a `HostError`, for example when the port is taken. */
+  listen(place: Place, accept: (channel: Channel) => ChannelHandler): Promise<Listener>;
+  /** Never throws; a failure arrives as `closed`. */
+  connect(options: Place & { readonly timeoutMs: number }, handler: ChannelHandler): Channel;
+}
+
 /**
  * A batch of frames in the core's memory. The arrays have the same length and live in that memory themselves.
  * Each place starts with the `VNET_HEADER_BYTES` that the kernel puts in front of a frame.
@@ -222,6 +236,11 @@ export interface FrameBatch {
   readonly offsets: Uint32Array;
   /** For a read: the room in, the length out. For a write: the length. Both with the virtio header. */
   readonly lengths: Uint32Array;
+  /**
+   * For a read: a VLAN tag that the kernel took out of the frame, as its four bytes lie on the wire; the core puts it back, for
+   * which four bytes of the room are to be left. All are 0 before.
+   */
+  readonly tags?: Uint32Array;
 }
 
 /** Bytes of `struct virtio_net_hdr` in front of every frame that a TAP reads or writes. */
@@ -315,6 +334,7 @@ export interface Host {
   /** The crypto module, likewise. */
   readonly cryptoBinary: (build: 'simd' | 'scalar') => Uint8Array;
   readonly network: Network;
+  readonly plain: PlainNetwork;
   readonly certificates: Certificates;
   readonly taps: Taps;
   readonly clock: Clock;

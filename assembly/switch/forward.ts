@@ -1,18 +1,21 @@
 /** The way of a frame through a hub, `protocol/data-plane.md` §6.1 and §6.2. */
 
-import { DROP_MALFORMED, DROP_MEMORY, DROP_SAME_PORT, DROP_SOURCE, DROP_STATIONS, DROP_STORM } from '../counters';
+import { DROP_HOST, DROP_LOOP, DROP_MALFORMED, DROP_MEMORY, DROP_SAME_PORT, DROP_SOURCE, DROP_STORM } from '../counters';
 import { NONE, SEGMENTS } from '../memory';
 import { finish, segment } from '../offload/segment';
 import { headerBytes, isSound } from '../offload/sound';
-import { frameOf, releaseSlot, Slot } from '../pool';
-import { countDrop, Port, portAt, PORT_NO_STORM_LIMIT, PORT_OFFLOAD, PORT_OFFLOAD_UDP } from '../port';
+import { frameOf, releaseSlot, Slot, takeSlot } from '../pool';
+import { countDrop, Port, portAt, PORT_BLOCKED, PORT_NO_STORM_LIMIT, PORT_OFFLOAD, PORT_OFFLOAD_UDP } from '../port';
 import { enqueue } from '../queue/queue';
 import { flowTag } from '../queue/tag';
 import { bpduBridge, destination, ETHERTYPE_ARP, isBpdu, isGroup, MAC_BROADCAST, source } from '../wire/ethernet';
 import { destinationIp, etherType, parse, protocol, sourceIp, vlan } from '../wire/packet';
 import { UDP } from '../wire/udp';
+import { isOfHost } from './bridged';
 import { learn, lookup } from './fdb';
 import { hubAt, MODE_PATCH } from './hubs';
+import { clampMss, isSyn } from './mss';
+import { punt, puntKind } from './punt';
 import { passStorm } from './storm';
 
 /** Frames that entered a hub since the start; a super-frame counts as those that it stands for. */
@@ -26,6 +29,8 @@ let taker: u32 = 0;
 /** What tells its flow from others, and when it came, host's ms. */
 let tag: u32 = 0;
 let time: f64 = 0;
+/** Whether it opens a TCP connection. */
+let syn: bool = false;
 
 /** Takes a frame from the port it came in on to the queues of the ports it goes to. Takes over the hold on the slot. */
 export function forward(from: u32, slot: u32, now: f64): void {
@@ -48,14 +53,23 @@ function route(from: u32, slot: u32, now: f64): u32 {
   const sourceMac = source(frame);
   const destinationMac = destination(frame);
   if (sourceMac == MAC_BROADCAST || sourceMac == 0 || sourceMac == destinationMac) return DROP_SOURCE;
+  if (port.host != 0 && isOfHost(frame, port.host)) return DROP_HOST;
+  syn = isSyn();
+  if (syn && port.mss != 0) clampMss(frame, port.mss, changetype<Slot>(slot).unfinished != 0);
   const hub = hubAt(port.hub);
+  if (hub.punts != 0) {
+    const kind = puntKind(frame, length) & hub.punts;
+    if (kind != 0 && punt(from, port.hub, hub, kind, slot)) return NONE;
+  }
+  if (port.flags & PORT_BLOCKED) return DROP_LOOP;
   if (hub.mode == MODE_PATCH) {
     flood(from, hub.firstPort, slot);
     return NONE;
   }
   const inVlan = <u64>vlan << 48;
   const station = isBpdu(frame, length) ? bpduBridge(frame) : sourceMac;
-  if (!learn(port.hub, station | inVlan, from, now)) return DROP_STATIONS;
+  const refused = learn(port.hub, station | inVlan, from, now);
+  if (refused != NONE) return refused;
   if (!isGroup(destinationMac)) {
     const to = lookup(port.hub, destinationMac | inVlan, now);
     if (to == from) return DROP_SAME_PORT;
@@ -70,6 +84,21 @@ function route(from: u32, slot: u32, now: f64): u32 {
   }
   flood(from, hub.firstPort, slot);
   return NONE;
+}
+
+/**
+ * Queues a frame of the engine's own, of `length` bytes at `frame`, for one port, blocked or not. False when there is no
+ * buffer for it, or it is malformed.
+ */
+export function inject(to: u32, frame: u32, length: u32, now: f64): bool {
+  const slot = takeSlot(length);
+  if (slot == 0) return false;
+  changetype<Slot>(slot).length = length;
+  memory.copy(frameOf(slot), frame, length);
+  const sound = checked(slot);
+  if (sound) enqueue(to, slot, unit, tag, now);
+  releaseSlot(slot);
+  return sound;
 }
 
 /** Parses the frame and finds out what it stands for. False for one that is to be dropped as malformed. */
@@ -97,8 +126,12 @@ function flood(from: u32, first: u32, slot: u32): void {
 
 /** Queues the frame as this port takes it. What one port needs is done once, and serves the others that need it. */
 function deliver(to: u32, slot: u32): void {
+  const port = portAt(to);
+  if (port.flags & PORT_BLOCKED) return;
+  if (port.host != 0 && isOfHost(frameOf(slot), port.host)) return countDrop(to, DROP_HOST);
+  if (syn && port.mss != 0) return deliverClamped(to, slot);
   const s = changetype<Slot>(slot);
-  if (!s.unfinished || takes(portAt(to), s)) return enqueue(to, slot, unit, tag, time);
+  if (!s.unfinished || takes(port, s)) return enqueue(to, slot, unit, tag, time);
   if (s.segment == 0) {
     finish(slot);
     return enqueue(to, slot, unit, tag, time);
@@ -106,6 +139,21 @@ function deliver(to: u32, slot: u32): void {
   if (segments == 0) segments = segment(slot);
   if (segments == 0) return countDrop(to, DROP_MEMORY);
   for (let i: u32 = 0; i < segments; i++) enqueue(to, load<u32>(SEGMENTS + i * 4), unit, tag, time);
+}
+
+/** A copy, for the other ports get the frame as it is. Such frames are rare, and small. */
+function deliverClamped(to: u32, slot: u32): void {
+  const s = changetype<Slot>(slot);
+  const copy = takeSlot(s.length);
+  if (copy == 0) return countDrop(to, DROP_MEMORY);
+  const c = changetype<Slot>(copy);
+  c.length = s.length;
+  c.unfinished = s.unfinished;
+  memory.copy(frameOf(copy), frameOf(slot), s.length);
+  clampMss(frameOf(copy), portAt(to).mss, c.unfinished != 0);
+  if (c.unfinished && !(portAt(to).flags & PORT_OFFLOAD)) finish(copy);
+  enqueue(to, copy, unit, tag, time);
+  releaseSlot(copy);
 }
 
 /** Whether the port takes the unfinished frame as it is. A super-frame would block a slow connection for too long. */

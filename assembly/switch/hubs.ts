@@ -18,6 +18,10 @@ export class Hub {
   fdb: u32;
   /** Flooded frames per second of one source; 0: no limit. */
   stormLimit: u32;
+  /** Kinds of frames that the engine asks for, `punt.ts`. */
+  punts: u32;
+  /** The engine's own station on the hub, or 0. */
+  station: u64;
 }
 
 @inline
@@ -35,6 +39,8 @@ export function takeHub(mode: u32, stormLimit: u32): u32 {
     hub.ports = 0;
     hub.fdb = 0;
     hub.stormLimit = stormLimit;
+    hub.punts = 0;
+    hub.station = 0;
     return i;
   }
   return NONE;

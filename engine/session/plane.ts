@@ -3,7 +3,7 @@
  * loop goes into the core together, and what that makes ready leaves together.
  */
 
-import type { Core } from '../core.ts';
+import type { Core, Punted } from '../core.ts';
 import type { Clock, Scheduler, Tap } from '../host.ts';
 import { Gauge, type Gauged } from './gauge.ts';
 
@@ -56,6 +56,8 @@ export class Plane {
   readonly #tended = new Set<number>();
   /** When they are tended next, host's ms; Infinity: the last time came too late. */
   #tendAt = 0;
+  /** Who gets the frames that a hub's `Core.setPunts` asks for. */
+  readonly #punts = new Map<number, (punted: Punted) => void>();
   /** Free places in the core's read table, as it said last. */
   #places = 0;
   #turnIsDue = false;
@@ -100,6 +102,23 @@ export class Plane {
     this.#core.closeConnection(connection, this.#clock.now());
     // What waited for it, or for the buffer that it held, can leave now.
     this.wake();
+  }
+
+  /** `handle` is called in the turn in which a frame came that was asked for with `Core.setPunts`. */
+  onPunt(hub: number, handle: (punted: Punted) => void): void {
+    this.#punts.set(hub, handle);
+  }
+
+  /** Nobody of the hub listens any more. */
+  offPunt(hub: number): void {
+    this.#punts.delete(hub);
+  }
+
+  /** Has a frame of the engine's own leave by a port at the end of this turn. */
+  inject(port: number, frame: Uint8Array): boolean {
+    const queued = this.#core.inject(port, frame, this.#clock.now());
+    this.wake();
+    return queued;
   }
 
   attachTap(port: number, tap: Tap, busyPollMs: number): void {
@@ -260,6 +279,7 @@ export class Plane {
     if (this.#sending) return this.wake();
     this.#sending = true;
     try {
+      if (this.#core.hasPunted) this.#handPunted();
       this.#writeTaps();
       const now = this.#clock.now();
       for (let offers = this.#core.fill(now); offers > 0; offers = this.#core.fill(now)) {
@@ -268,6 +288,10 @@ export class Plane {
     } finally {
       this.#sending = false;
     }
+  }
+
+  #handPunted(): void {
+    for (const punted of this.#core.takePunted()) this.#punts.get(punted.hub)?.(punted);
   }
 
   #write(offer: number): void {

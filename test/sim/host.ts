@@ -10,6 +10,7 @@ import type {
   Listener,
   ListenOptions,
   Log,
+  Place,
   Tap,
   TapHandler,
   TapOptions,
@@ -116,6 +117,7 @@ export class SimHost implements Host {
   readonly clock;
   readonly scheduler;
   readonly network;
+  readonly plain;
   readonly random;
   readonly opened: SimTap[] = [];
   readonly lines: LogLine[] = [];
@@ -144,6 +146,22 @@ export class SimHost implements Host {
         return tap;
       },
     };
+    const connect = (options: Place, handler: ChannelHandler, secure: boolean): Channel => {
+      const local: Address = { address, port: port++ };
+      const remote: Address = { address: options.host, port: options.port };
+      const [client, server] = SimChannel.pair(world, net.link, local, remote);
+      client.handler = handler;
+      world.after(net.link.latencyMs, () => {
+        const accept = net.down ? undefined : net.listeners.get(`${options.host}:${options.port}`);
+        if (accept === undefined)
+          return client.finish({ doing: 'connect', code: 'ECONNREFUSED', message: 'the connection was refused' });
+        net.connections.push({ client, server });
+        server.handler = accept(server);
+        server.open();
+        client.open(secure ? net.certificate : undefined);
+      });
+      return client;
+    };
     this.network = {
       listen: async (options: ListenOptions, accept: Accept): Promise<Listener> => {
         const key = `${address}:${options.port}`;
@@ -159,21 +177,12 @@ export class SimHost implements Host {
       },
       connect: (options: ConnectOptions, handler: ChannelHandler): Channel => {
         this.dialled.push(options);
-        const local: Address = { address, port: port++ };
-        const remote: Address = { address: options.host, port: options.port };
-        const [client, server] = SimChannel.pair(world, net.link, local, remote);
-        client.handler = handler;
-        world.after(net.link.latencyMs, () => {
-          const accept = net.down ? undefined : net.listeners.get(`${options.host}:${options.port}`);
-          if (accept === undefined)
-            return client.finish({ doing: 'connect', code: 'ECONNREFUSED', message: 'the connection was refused' });
-          net.connections.push({ client, server });
-          server.handler = accept(server);
-          server.open();
-          client.open(net.certificate);
-        });
-        return client;
+        return connect(options, handler, true);
       },
+    };
+    this.plain = {
+      listen: (place: Place, accept: Accept) => this.network.listen(place as ListenOptions, accept),
+      connect: (options: Place, handler: ChannelHandler) => connect(options, handler, false),
     };
   }
 
