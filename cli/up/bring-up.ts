@@ -105,8 +105,10 @@ async function already({ profile, context }: BringUpRequest, pid: number): Promi
 /** What a process has said so far. */
 class Course {
   established = false;
-  over = false;
+  readonly #ended = new AbortController();
   readonly #request: BringUpRequest;
+  /** Closes a question that is open: the terminal must not stay in the midst of it. */
+  readonly #asking: AbortSignal;
   #process: ProfileProcess | undefined;
   #failure: Failure | undefined;
   #cause: string | undefined;
@@ -119,6 +121,12 @@ class Course {
 
   constructor(request: BringUpRequest) {
     this.#request = request;
+    this.#asking = AbortSignal.any([request.signal, this.#ended.signal]);
+  }
+
+  /** Whether the process has ended. */
+  get over(): boolean {
+    return this.#ended.signal.aborted;
   }
 
   take(message: ToParent): void {
@@ -142,7 +150,7 @@ class Course {
     const { profile, log, signal } = this.#request;
     this.#process = process;
     void process.ended.then((how) => {
-      this.over = true;
+      this.#ended.abort();
       this.#done({ kind: 'failed', profile, failure: this.#failure ?? unexplained(profile, how, log) });
     });
     const interrupt = () =>
@@ -175,16 +183,17 @@ class Course {
 
   /** The time of a person does not count. */
   async #ask({ question, what, text }: Extract<ToParent, { kind: 'ask' }>): Promise<void> {
-    const { terminal, inLine, signal } = this.#request;
+    const { terminal, inLine } = this.#request;
+    const signal = this.#asking;
     this.#questions++;
     clearTimeout(this.#timer);
     const answer = await inLine(async () => {
-      if (signal.aborted || this.over) return undefined;
+      if (signal.aborted) return undefined;
       if (what === 'yesNo') return (await terminal.askYesNo(text, signal)) ? 'yes' : 'no';
       return Buffer.from(await terminal.askHidden(text, signal)).toString('base64');
     }).catch(() => undefined);
     this.#process?.send({ kind: 'answer', question, ...(answer === undefined ? {} : { text: answer }) });
-    if (--this.#questions === 0) this.#await();
+    if (--this.#questions === 0 && !signal.aborted) this.#await();
   }
 
   #await(): void {

@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { isAlive } from '../../cli/processes.ts';
@@ -164,7 +165,10 @@ describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) 
     const pid = Number(kinds.find(({ result }) => result === 'established')!.pid);
     process.kill(pid, 'SIGSTOP');
     const ending = etherloom('down', 'one', '--timeout', '1');
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    // It goes on when SIGTERM is waiting for it.
+    const waiting = () =>
+      BigInt(`0x${/^ShdPnd:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]}`);
+    await expect.poll(() => (waiting() >> BigInt(constants.signals.SIGTERM - 1)) & 1n, { timeout: 20_000 }).toBe(1n);
     process.kill(pid, 'SIGCONT');
     expect(await ending).toMatchObject({ code: 0, stdout: `one: ended, by SIGTERM (process ${pid})\n` });
   });
@@ -187,7 +191,8 @@ describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) 
     const late = await etherloom('up', file('nobody'), '--wait', '1');
     expect(late.code).toBe(10);
     expect(late.stderr).toContain('goes on trying in the background');
-    expect(JSON.parse((await etherloom('status', 'nobody', '--json')).stdout).client.state).not.toBe('established');
+    const state = async () => (await etherloom('status', 'nobody', '--json')).stdout;
+    await expect.poll(state, { timeout: 20_000 }).toMatch(/"state": "(connecting|waiting)"/);
     expect(await etherloom('up', file('nobody'))).toMatchObject({ code: 0 });
     expect((await etherloom('down', file('nobody'))).code).toBe(0);
   });
@@ -271,7 +276,13 @@ describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) 
     expect(readFileSync(`/proc/${started!.pid}/environ`, 'utf8')).not.toContain('alicepw');
   });
 
-  test('a server ends the same way', async () => {
+  test('a client in the foreground and a server end the same way', async () => {
+    const foreground = await host.spawn(etherloomCommand(['connect', '--profile', file('one')], { runtime }), { env });
+    await foreground.waitForLine(/^connected: guest/);
+    expect((await etherloom('up', file('one'))).stdout).toMatch(/^one: is up already: process [0-9]+, established\n$/);
+    expect((await etherloom('down', '--all')).code).toBe(9);
+    expect((await etherloom('down', 'one')).code).toBe(0);
+    expect(await foreground.exited).toEqual({ code: 0, signal: null });
     const [, socket = ''] = await server.process.waitForLine(/"control":"([^"]+)"/);
     expect((await etherloom('watch', '--socket', socket, '--count', '1', '--interval', '0.2')).stdout).toMatch(
       /^[0-9:]{8} server server {2}in /,
