@@ -5,7 +5,7 @@
  */
 
 import { DROP_ELSEWHERE, DROP_STATIONS } from '../counters';
-import { CHECK_MAC_MS, FDB, FDB_AGE_MS, FDB_BUCKETS, FDB_BUCKETS_MAX, FDB_ENTRY, FDB_MAX, FDB_SWEEP, FDB_SWEEP_MS, NONE } from '../memory';
+import { EXCLUSIVE_MS, FDB, FDB_AGE_MS, FDB_BUCKETS, FDB_BUCKETS_MAX, FDB_ENTRY, FDB_MAX, FDB_SWEEP, FDB_SWEEP_MS, NONE } from '../memory';
 import { portAt, PORT_CHECK_MAC } from '../port';
 import { hubAt } from './hubs';
 
@@ -70,21 +70,23 @@ export function lookup(hub: u32, key: u64, now: f64): u32 {
 }
 
 /**
- * Notes that the station was heard on the port. Returns NONE, or why the frame is to be dropped: the port has as many
- * stations as it may have, or it checks addresses and the station was just heard elsewhere. A full table is no reason to
- * drop: the station stays unknown and is flooded to.
+ * Notes that the station was heard on the port. NONE, or why the frame is to be dropped: the port has as many stations as it
+ * may have, or is not to have one that was heard elsewhere just now. A full table is no reason to drop: the station stays
+ * unknown and is flooded to.
  */
 export function learn(hub: u32, key: u64, port: u32, now: f64): u32 {
   const bucket = bucketOf(hub, key);
   let index = find(bucket, hub, key);
   if (index != NONE) {
     const entry = entryAt(index);
-    if (entry.port != port && portAt(port).flags & PORT_CHECK_MAC && now - entry.seen <= CHECK_MAC_MS) return DROP_ELSEWHERE;
+    if (entry.port != port) {
+      if (portAt(port).flags & PORT_CHECK_MAC && now - entry.seen <= EXCLUSIVE_MS) return DROP_ELSEWHERE;
+      entry.seen = now;
+      if (atLimit(port)) return DROP_STATIONS;
+      unlinkFromPort(index);
+      linkToPort(index, port);
+    }
     entry.seen = now;
-    if (entry.port == port) return NONE;
-    if (atLimit(port)) return DROP_STATIONS;
-    unlinkFromPort(index);
-    linkToPort(index, port);
     return NONE;
   }
   if (atLimit(port)) return DROP_STATIONS;

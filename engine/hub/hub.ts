@@ -1,4 +1,5 @@
 import type { UserRecord } from '../login/authenticate.ts';
+import type { Policy } from '../login/policy.ts';
 import type { TapPort } from '../node.ts';
 import type { HubOptions } from '../server/options.ts';
 import type { ServerSession } from '../server/server-session.ts';
@@ -11,6 +12,8 @@ export class Hub {
   readonly sessions = new Set<ServerSession>();
   readonly taps: TapPort[] = [];
   readonly #users = new Map<string, UserRecord>();
+  readonly #policies = new Map<string, Partial<Policy>>();
+  readonly #groups = new Map<string, string>();
   #counter = 0;
 
   constructor(number: number, options: HubOptions) {
@@ -20,12 +23,23 @@ export class Hub {
       const record: UserRecord =
         user.passwordHash === undefined ? { kind: 'anonymous' } : { kind: 'password', hash: user.passwordHash };
       this.#users.set(userKey(user.name), record);
+      if (user.policy !== undefined) this.#policies.set(userKey(user.name), user.policy);
+      if (user.group !== undefined) this.#groups.set(userKey(user.name), user.group);
     }
   }
 
   /** User names are compared without regard to case and outer spaces: `protocol/control-plane.md` §4.1. */
   user(name: string): UserRecord | undefined {
     return this.#users.get(userKey(name));
+  }
+
+  /** What is set for the user. */
+  policy(name: string): Partial<Policy> {
+    return this.#policies.get(userKey(name)) ?? {};
+  }
+
+  group(name: string): string | undefined {
+    return this.#groups.get(userKey(name));
   }
 
   /** Such as `SID-ALICE-62`: `protocol/control-plane.md` §5. */

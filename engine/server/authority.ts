@@ -5,10 +5,10 @@ import type { AdditionalRequest, Direction } from '../login/additional.ts';
 import { authenticate } from '../login/authenticate.ts';
 import type { Authority, Grant, Peer, Refusal } from '../login/authority.ts';
 import { grantedConnections } from '../login/connections.ts';
+import { refusalOf, sessionPolicy, userPolicy } from '../login/effective-policy.ts';
 import {
   ERROR_HUB_BUSY,
   ERROR_HUB_NOT_FOUND,
-  ERROR_MONITOR_DENIED,
   ERROR_NONE,
   ERROR_TOO_MANY_CONNECTIONS,
   ERROR_UNKNOWN_SESSION,
@@ -17,7 +17,7 @@ import type { LoginRequest } from '../login/login-request.ts';
 import { agreedExtensions, portAbilities } from '../login/own-extensions.ts';
 import type { Sha0 } from '../login/password.ts';
 import { equalBytes } from '../login/password.ts';
-import { DEFAULT_POLICY } from '../login/policy.ts';
+import type { Policy } from '../login/policy.ts';
 import { sessionKeys } from '../login/welcome.ts';
 import { nextDirection, type ServerSession } from './server-session.ts';
 
@@ -25,8 +25,6 @@ import { nextDirection, type ServerSession } from './server-session.ts';
 export interface Admission {
   readonly hub: Hub;
   readonly user: string;
-  /** Stations that may be behind the session; 0: any number. */
-  readonly stationsMax: number;
 }
 
 /** What a further connection that was granted joins. */
@@ -40,12 +38,9 @@ const PORTS_MAX = 2048;
 const SESSIONS_MAX = 1920;
 /** Connections at which no session gets a further one: the core has 4,096, and every session needs its first. */
 const CONNECTIONS_MAX = 4096 - SESSIONS_MAX;
-/** Stations behind a session that is not a bridge, policy NoBridge: `protocol/data-plane.md` §6.5. */
-const STATIONS_OF_A_CLIENT = 3;
-
 /** The port of a session that was granted. */
-export function sessionPort({ extensions, maxConnection, qos, token, useCompress }: Grant<Admission>): PortOptions {
-  return { qos, stationsMax: token.stationsMax, ...portAbilities(extensions, useCompress, maxConnection) };
+export function sessionPort({ extensions, maxConnection, qos, useCompress }: Grant<Admission>): PortOptions {
+  return { qos, ...portAbilities(extensions, useCompress, maxConnection) };
 }
 
 export interface AuthorityOptions {
@@ -79,13 +74,14 @@ export class HubAuthority implements Authority<Admission, Attachment> {
     const hub = hubs.get(hubKey(request.hubName));
     const user = hub?.user(request.userName);
     let code = hub === undefined ? ERROR_HUB_NOT_FOUND : authenticate(sha0, user, request, challenge);
-    if (code === ERROR_NONE && request.monitorMode) code = ERROR_MONITOR_DENIED;
+    const policy = userPolicy(hub?.policy(request.userName) ?? {}, this.#options);
+    if (code === ERROR_NONE) code = refusalOf(policy, request, false);
     if (code === ERROR_NONE && !this.hasRoom(undefined)) code = ERROR_HUB_BUSY;
     if (hub === undefined || code !== ERROR_NONE) {
       this.#options.refused(request, peer, code);
       return { ok: false, code };
     }
-    return { ok: true, grant: this.#grant(request, hub) };
+    return { ok: true, grant: this.#grant(request, hub, policy) };
   }
 
   attach(
@@ -118,9 +114,12 @@ export class HubAuthority implements Authority<Admission, Attachment> {
     return [...this.#options.hubs.values()].map((hub) => hub.name);
   }
 
-  #grant(request: LoginRequest, hub: Hub): Grant<Admission> {
-    const { core, random, timeoutMs, maxConnections } = this.#options;
-    const maxConnection = grantedConnections(request, maxConnections);
+  #grant(request: LoginRequest, hub: Hub, whole: Policy): Grant<Admission> {
+    const { core, random, timeoutMs } = this.#options;
+    const policy = sessionPolicy(whole, request, false);
+    // A session that only listens has no priority frames (`protocol/control-plane.md` §9).
+    const qos = request.qos && !policy.NoQoS && !policy.MonitorPort;
+    const maxConnection = grantedConnections({ ...request, qos }, policy.MaxConnection);
     const user = request.userName.trim();
     this.#connections++;
     return {
@@ -131,22 +130,17 @@ export class HubAuthority implements Authority<Admission, Attachment> {
       useEncrypt: request.useEncrypt,
       useCompress: request.useCompress,
       halfConnection: request.halfConnection,
-      qos: request.qos,
-      timeoutMs,
-      vlanId: 0,
+      qos,
+      timeoutMs: policy.TimeOut === Math.floor(timeoutMs / 1000) ? timeoutMs : policy.TimeOut * 1000,
+      vlanId: policy.VLanId,
       message: '',
-      policy: {
-        ...DEFAULT_POLICY,
-        MaxConnection: maxConnections,
-        TimeOut: Math.floor(timeoutMs / 1000),
-        NoBridge: !request.bridgeMode,
-      },
+      policy,
       extensions: agreedExtensions(request.extensions, {
         compress: request.useCompress,
         connections: maxConnection,
         windowsFree: core.windowsFree,
       }),
-      token: { hub, user, stationsMax: request.bridgeMode ? 0 : STATIONS_OF_A_CLIENT },
+      token: { hub, user },
     };
   }
 

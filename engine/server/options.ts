@@ -1,5 +1,7 @@
 import type { NodeStatus } from '../admin/status.ts';
 import type { PriorityRule } from '../core.ts';
+import type { AccessRule } from '../hub/access-rule.ts';
+import type { Policy } from '../login/policy.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { Congestion } from '../session/congestion.ts';
 import type { TlsChoice } from '../tls-legacy/choice.ts';
@@ -27,12 +29,18 @@ export interface HubOptions {
   readonly taps: readonly TapPortOptions[];
   /** Flooded frames per second of one source that the storm limiter lets pass; 0 switches it off. */
   readonly stormLimit: number;
+  /** The access list: `protocol/data-plane.md` §6.7. */
+  readonly access?: readonly AccessRule[];
 }
 
 export interface UserOptions {
   readonly name: string;
   /** Twenty bytes, `protocol/control-plane.md` §4.3; absent for an anonymous user. */
   readonly passwordHash?: Uint8Array;
+  /** What is set for this user, that of its group included. */
+  readonly policy?: Partial<Policy>;
+  /** Its group, for rules of the access list. */
+  readonly group?: string;
 }
 
 /** A server that listens. */

@@ -74,6 +74,7 @@ class Server implements RunningServer {
     for (const hubOptions of this.#options.hubs) {
       const hub = new Hub(this.#node.core.openSwitch(hubOptions.stormLimit), hubOptions);
       this.#hubs.set(hubKey(hub.name), hub);
+      this.#node.core.setAccessList(hub.number, hubOptions.access ?? []);
       for (const tap of hubOptions.taps) {
         hub.taps.push(
           this.#node.openTap(hub.number, tap, (error) => {
@@ -183,11 +184,18 @@ class Server implements RunningServer {
     const { grant } = outcome;
     const { hub, user } = grant.token;
     const retires = grant.extensions.has(EXTENSION_RETIRE);
+    const port = core.openSession(hub.number, { ...sessionPort(grant), priorityRule: this.#options.priorityRule });
+    core.setPolicy(port, grant.policy, this.#node.now(), {
+      user,
+      group: hub.group(user),
+      monitor: grant.policy.MonitorPort,
+      ipv6Outside: isIpv6(channel.remote.address),
+    });
     const session = new Session({
       core,
       plane,
       random: host.random,
-      port: core.openSession(hub.number, { ...sessionPort(grant), priorityRule: this.#options.priorityRule }),
+      port,
       timeoutMs: grant.timeoutMs,
       side: 'server',
       retires,
@@ -262,4 +270,9 @@ class Server implements RunningServer {
       taps: hub.taps.map((entry) => tapSnapshot(this.#node, entry)),
     };
   }
+}
+
+/** An IPv4 address on a socket for both (RFC 4291 §2.5.5.2) is none. */
+function isIpv6(address: string): boolean {
+  return address.includes(':') && !/^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address);
 }
