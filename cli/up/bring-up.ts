@@ -57,7 +57,7 @@ export interface BringUpRequest {
 }
 
 export async function bringUp(request: BringUpRequest): Promise<Outcome> {
-  const { profile, sockets, log, terminal, signal } = request;
+  const { profile, sockets, log, terminal } = request;
   const { environment, io } = request.context;
   const record = recordPath(sockets, profile.name);
   const start = startOf(io.pid);
@@ -74,17 +74,15 @@ export async function bringUp(request: BringUpRequest): Promise<Outcome> {
       ...{ profile, log, record, environment, io, interactive: terminal.interactive },
       onMessage: (message) => course.take(message),
     });
-    try {
-      return await course.settle(process);
-    } finally {
-      if (signal.aborted && !course.established) {
-        process.terminate();
-        await process.ended;
-      }
-      process.leave();
-      // It does so itself when it ends in order.
-      if (course.over) await release(record, process.pid);
+    const outcome = await course.settle(process);
+    if (outcome.kind === 'failed' && !course.over) {
+      process.terminate();
+      await process.ended;
     }
+    process.leave();
+    // It does so itself when it ends in order.
+    if (course.over) await release(record, process.pid);
+    return outcome;
   } finally {
     await release(record, io.pid);
   }
@@ -104,7 +102,6 @@ async function already({ profile, context }: BringUpRequest, pid: number): Promi
 
 /** What a process has said so far. */
 class Course {
-  established = false;
   readonly #ended = new AbortController();
   readonly #request: BringUpRequest;
   /** Closes a question that is open: the terminal must not stay in the midst of it. */
@@ -161,7 +158,12 @@ class Course {
       });
     if (signal.aborted) interrupt();
     signal.addEventListener('abort', interrupt, { once: true });
-    if (this.#questions === 0) this.#await();
+    const slow = () => this.#done({ kind: 'failed', profile, failure: notStarted(profile, process.pid, log) });
+    this.#timer = setTimeout(slow, START_MS);
+    void process.told.then(() => {
+      clearTimeout(this.#timer);
+      if (this.#questions === 0) this.#await();
+    });
     const outcome = await this.#settled;
     clearTimeout(this.#timer);
     signal.removeEventListener('abort', interrupt);
@@ -177,7 +179,6 @@ class Course {
     report?.event(event);
     if (event.kind === 'lost') this.#cause = event.cause;
     if (event.kind !== 'established') return;
-    this.established = true;
     this.#done({ kind: 'established', profile, log, pid: this.#process?.pid ?? 0, session: event.session });
   }
 
@@ -200,6 +201,17 @@ class Course {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#done('late'), this.#request.waitMs);
   }
+}
+
+/** For a runtime to load and to say that it is there, on a machine that has much else to do. */
+const START_MS = 60_000;
+
+function notStarted({ name }: Profile, pid: number, log: string): Failure {
+  return new Failure(
+    'internal',
+    `process ${pid} of ${name} did not start within ${START_MS / 1000} seconds, and is given up`,
+    `its log is ${log}`,
+  );
 }
 
 function unexplained({ name }: Profile, how: string, log: string): Failure {

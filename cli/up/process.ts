@@ -15,6 +15,8 @@ import { hand } from './record.ts';
 
 export interface ProfileProcess {
   readonly pid: number;
+  /** Resolves when it has been told what to do: from then on it goes on alone. */
+  readonly told: Promise<void>;
   /** Resolves when the process has ended. */
   readonly ended: Promise<string>;
   send(message: ToChild): void;
@@ -64,10 +66,19 @@ export async function startProcess(request: StartRequest): Promise<ProfileProces
     if (child.connected) child.send(message, () => {});
   };
   let handed: Promise<void> | undefined;
+  let tell: () => void = () => {};
+  const told = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
   child.on('message', (message) => {
     const said = message as ToParent;
     if (said.kind !== 'ready') onMessage(said);
-    else void started.then(() => handed).then(() => send({ kind: 'go', secrets, interactive, log, record }));
+    else {
+      void started
+        .then(() => handed)
+        .then(() => send({ kind: 'go', secrets, interactive, log, record }))
+        .then(tell);
+    }
   });
   const ended = endOf(child);
   const started = new Promise<number>((resolve, reject) => {
@@ -84,6 +95,7 @@ export async function startProcess(request: StartRequest): Promise<ProfileProces
   await handed;
   return {
     pid,
+    told,
     ended,
     send,
     leave() {

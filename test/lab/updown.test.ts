@@ -41,6 +41,7 @@ describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) 
     await profile('asked', `user: alice\ntap: { name: el3 }`);
     await profile('wrong', `user: alice\npasswordFile: wrong.pw\n${pin}\ntap: { name: el4 }`);
     await profile('distrusted', `user: guest\nanonymous: true\npin: ${'0'.repeat(64)}\ntap: { name: el5 }`);
+    await profile('same', `user: guest\nanonymous: true\n${pin}\ntap: { name: el1 }`);
     await profile('nobody', `user: guest\nanonymous: true\n${pin}\ntap: { name: el6 }`, '10.8.0.2:5556');
     await writeFile(join(folder, 'profiles', 'wrong.pw'), 'not alicepw\n', { mode: 0o600 });
   }, 60_000);
@@ -184,6 +185,8 @@ describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) 
     expect(several.code).toBe(6);
     expect(several.stderr).toContain('2 of 3 profiles are not connected: wrong, distrusted');
     expect(several.stdout).toContain('one: connected: guest in hub lab through el1');
+    // The name of its TAP is taken by the first.
+    expect((await etherloom('up', file('same'))).code).toBe(5);
     expect((await etherloom('up', 'no-such-profile')).stderr).toContain('/etc/etherloom/profiles/no-such-profile.yaml');
   });
 
