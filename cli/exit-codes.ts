@@ -20,7 +20,11 @@ export const EXIT_CODES = {
     meaning: 'the attempts are used up: the other side cannot be reached, or does not let this one in',
   },
   notRunning: { code: 9, meaning: 'no running server or client was found to ask' },
-  timeout: { code: 10, meaning: 'time is over, and what was waited for has not happened yet; it may still happen' },
+  settings: {
+    code: 10,
+    meaning: 'cannot change the settings of the machine: addresses, routes, DNS servers, firewall',
+  },
+  timeout: { code: 11, meaning: 'time is over, and what was waited for has not happened yet; it may still happen' },
   interrupted: { code: 130, meaning: 'interrupted at a question, or by a second signal (128 + its number)' },
 } as const;
 

@@ -1,6 +1,7 @@
 /** The commands, their options and their help; what they do is loaded when one of them runs. */
 
 import { Command } from 'commander';
+import { defineCertificate } from './commands/certificate.ts';
 import { defineConnect } from './commands/connect.ts';
 import { defineDown } from './commands/down.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
@@ -43,6 +44,7 @@ export function createProgram(context: Context): Command {
   defineWatch(program, context);
   defineSpeedtest(program, context);
   defineHashPassword(program, context);
+  defineCertificate(program, context);
 
   // After the commands, which would inherit it: an unknown command gets a message of its own below.
   program.allowExcessArguments(true);
@@ -72,4 +74,5 @@ const EXAMPLES = [
   ['etherloom watch', 'the same live'],
   ['etherloom speedtest vpn.example.com', 'how much the path to another machine carries'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
+  ['etherloom certificate alice', 'a certificate for alice to log in with'],
 ] as const;

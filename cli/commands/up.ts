@@ -60,6 +60,7 @@ const EXITS: readonly ExitName[] = [
   'refused',
   'untrusted',
   'unreachable',
+  'settings',
   'timeout',
   'interrupted',
 ];

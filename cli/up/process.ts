@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
+import { KEY_PASSPHRASE_VARIABLE } from '../client-certificate.ts';
 import type { Environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
@@ -41,7 +42,7 @@ export async function startProcess(request: StartRequest): Promise<ProfileProces
   const { profile, log, record, interactive, environment, io, onMessage } = request;
   const secrets: Record<string, string> = {};
   const env: Record<string, string | undefined> = { ...io.env };
-  for (const name of [PASSWORD_VARIABLE, PROXY_CREDENTIALS_VARIABLE]) {
+  for (const name of [PASSWORD_VARIABLE, KEY_PASSPHRASE_VARIABLE, PROXY_CREDENTIALS_VARIABLE]) {
     const secret = env[name];
     if (secret !== undefined) secrets[name] = secret;
     delete env[name];

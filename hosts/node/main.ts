@@ -1,4 +1,5 @@
 import type { Host } from '../../engine/host.ts';
+import { machines } from '../linux/machine/machine.ts';
 import { Poller } from '../linux/poller.ts';
 import { createTaps } from '../linux/tap.ts';
 import { watchAddresses } from '../shared/addresses.ts';
@@ -27,6 +28,7 @@ export function createHost(): Host {
     scheduler,
     random,
     watchAddresses,
+    machines,
     coreBinary,
     cryptoBinary,
     runtime: describeRuntime('node', process.versions.node),

@@ -192,7 +192,7 @@ describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) 
 
   test('what is not connected in time goes on trying', async () => {
     const late = await etherloom('up', file('nobody'), '--wait', '1');
-    expect(late.code).toBe(10);
+    expect(late.code).toBe(11);
     expect(late.stderr).toContain('goes on trying in the background');
     const state = async () => (await etherloom('status', 'nobody', '--json')).stdout;
     await expect.poll(state, { timeout: 20_000 }).toMatch(/"state": "(connecting|waiting)"/);

@@ -10,6 +10,7 @@ import type {
   Listener,
   ListenOptions,
   Log,
+  Machines,
   Place,
   Tap,
   TapHandler,
@@ -18,6 +19,7 @@ import type {
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
 import { certificates } from '../../hosts/shared/certificates.ts';
 import { GOOD_LINK, type LinkOptions, SIM_SECURITY, SimChannel } from './channel.ts';
+import { SimMachine } from './machine.ts';
 import type { World } from './world.ts';
 
 type Accept = (channel: Channel) => ChannelHandler;
@@ -146,11 +148,17 @@ export class SimHost implements Host {
         return tap;
       },
     };
-    const connect = (options: Place, handler: ChannelHandler, secure: boolean): Channel => {
+    const connect = (options: Place & Pick<ConnectOptions, 'way'>, handler: ChannelHandler): Channel => {
       const local: Address = { address, port: port++ };
       const remote: Address = { address: options.host, port: options.port };
       const [client, server] = SimChannel.pair(world, net.link, local, remote);
       client.handler = handler;
+      try {
+        options.way?.found(options.way.known.length > 0 ? options.way.known : [options.host]);
+      } catch (error) {
+        world.soon(() => client.finish(error as HostError));
+        return client;
+      }
       world.after(net.link.latencyMs, () => {
         const accept = net.down ? undefined : net.listeners.get(`${options.host}:${options.port}`);
         if (accept === undefined)
@@ -158,7 +166,7 @@ export class SimHost implements Host {
         net.connections.push({ client, server });
         server.handler = accept(server);
         server.open();
-        client.open(secure ? net.certificate : undefined);
+        client.open(net.certificate);
       });
       return client;
     };
@@ -177,14 +185,17 @@ export class SimHost implements Host {
       },
       connect: (options: ConnectOptions, handler: ChannelHandler): Channel => {
         this.dialled.push(options);
-        return connect(options, handler, true);
+        return connect(options, handler);
       },
     };
     this.plain = {
       listen: (place: Place, accept: Accept) => this.network.listen(place as ListenOptions, accept),
-      connect: (options: Place, handler: ChannelHandler) => connect(options, handler, false),
+      connect,
     };
   }
+
+  readonly machine = new SimMachine();
+  readonly machines: Machines = { recover: () => [], open: () => this.machine };
 
   /** What is called when the machine's addresses change. */
   addressesChanged: (addresses: readonly string[]) => void = () => {};
