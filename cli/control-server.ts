@@ -25,8 +25,12 @@ export interface ControlRequest {
   readonly status: () => NodeStatus | undefined;
   /** Begins an end in order. */
   readonly stop: () => void;
+  /** Further commands of the node, by name: each gets the whole request, and its answer goes back as JSON. */
+  readonly commands?: ControlCommands;
   readonly io: Io;
 }
+
+export type ControlCommands = Readonly<Record<string, (request: Readonly<Record<string, unknown>>) => object>>;
 
 export async function startControlServer(request: ControlRequest): Promise<ControlServer> {
   const { role, about, path: wanted, io } = request;
@@ -127,19 +131,24 @@ function reply(connection: net.Socket, line: string, request: ControlRequest): v
 
 function handle(
   line: string,
-  { about, status, stop }: ControlRequest,
+  { about, status, stop, commands = {} }: ControlRequest,
 ): { readonly answer: object; readonly after?: () => void } {
   if (line.length > MAX_REQUEST_BYTES) return { answer: { error: `a request has at most ${MAX_REQUEST_BYTES} bytes` } };
-  let command: unknown;
+  let request: Readonly<Record<string, unknown>> | null;
   try {
-    command = (JSON.parse(line) as { command?: unknown } | null)?.command;
+    request = JSON.parse(line);
   } catch {
     return { answer: { error: 'a request is one line of JSON, such as {"command":"status"}' } };
   }
+  const command = request?.command;
   if (command === 'status') {
     const now = status();
     return { answer: now === undefined ? { error: 'the node is starting; ask again' } : { ...about, ...now } };
   }
   if (command === 'stop') return { answer: { stopping: true }, after: stop };
-  return { answer: { error: 'unknown command; known are "status" and "stop"' } };
+  if (request !== null && typeof command === 'string' && Object.hasOwn(commands, command)) {
+    return { answer: commands[command]!(request) };
+  }
+  const known = ['status', 'stop', ...Object.keys(commands)].map((name) => `"${name}"`);
+  return { answer: { error: `unknown command; known are ${known.join(' and ')}` } };
 }

@@ -1,12 +1,12 @@
 /** The commands, their options and their help; what they do is loaded when one of them runs. */
 
 import { Command } from 'commander';
+import { defineCascade } from './commands/cascade.ts';
 import { defineCertificate } from './commands/certificate.ts';
 import { defineConnect } from './commands/connect.ts';
 import { defineDown } from './commands/down.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
-import { defineSpeedtest } from './commands/speedtest.ts';
 import { defineStatus } from './commands/status.ts';
 import { defineUp } from './commands/up.ts';
 import { defineWatch } from './commands/watch.ts';
@@ -42,7 +42,7 @@ export function createProgram(context: Context): Command {
   defineDown(program, context);
   defineStatus(program, context);
   defineWatch(program, context);
-  defineSpeedtest(program, context);
+  defineCascade(program, context);
   defineHashPassword(program, context);
   defineCertificate(program, context);
 
@@ -72,7 +72,6 @@ const EXAMPLES = [
   ['etherloom up lab', 'the same from a profile, in the background; `etherloom down lab` ends it'],
   ['etherloom status', 'what the running server or client is doing'],
   ['etherloom watch', 'the same live'],
-  ['etherloom speedtest vpn.example.com', 'how much the path to another machine carries'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
   ['etherloom certificate alice', 'a certificate for alice to log in with'],
 ] as const;

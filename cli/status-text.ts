@@ -11,6 +11,7 @@ import type {
   TrafficStatus,
 } from '../engine/admin/status.ts';
 import type { NodeAnswer } from './control-protocol.ts';
+import { cascadeTable, loopLines } from './status-cascades.ts';
 import { formatBytes, formatCount, formatDuration, printable, table } from './text.ts';
 
 export function formatStatus(status: NodeAnswer, nowMs: number): string {
@@ -130,15 +131,19 @@ function hubLines(hub: HubStatus, nowMs: number): string[] {
       ),
     );
   }
-  const classes = sessions.flatMap((session) => classRows(session));
+  const { cascades = [] } = hub;
+  if (cascades.length > 0) lines.push(...indent(cascadeTable(cascades, nowMs)));
+  lines.push(...indent(loopLines(hub, nowMs)));
+  const withSessions = [...sessions, ...cascades.flatMap(({ port }) => (port === undefined ? [] : [port]))];
+  const classes = withSessions.flatMap((session) => classRows(session));
   if (classes.length > 0) {
     lines.push(...indent(table(['CLASS OF', 'CLASS', 'OUT', 'DROPPED', 'HALF WAITED', '99 % WAITED'], classes)));
   }
-  const compressed = sessions.flatMap((session) => compressionRows(session));
+  const compressed = withSessions.flatMap((session) => compressionRows(session));
   if (compressed.length > 0) {
     lines.push(...indent(table(['COMPRESSION OF', 'WAY', 'FRAMES', 'IN THE TUNNEL', 'SAVED', 'TIME'], compressed)));
   }
-  const connections = sessions.flatMap((session) =>
+  const connections = withSessions.flatMap((session) =>
     (session.connections ?? []).map((connection) => connectionRow(session, connection)),
   );
   if (connections.length > 0) {
@@ -230,9 +235,9 @@ function traffic({ frames, bytes }: TrafficStatus): string {
   return `${formatCount(frames)} ${frames === 1 ? 'frame' : 'frames'}, ${formatBytes(bytes)}`;
 }
 
-function drops({ drops: causes }: PortStatus): string {
+function drops({ drops: causes, blocked }: PortStatus): string {
   const text = Object.entries(causes).map(([cause, count]) => `${printable(cause)} ${formatCount(count)}`);
-  return text.join(', ') || '-';
+  return [...(blocked === undefined ? [] : [`blocked: ${printable(blocked)}`]), ...text].join(', ') || '-';
 }
 
 function age(since: string, nowMs: number): string {

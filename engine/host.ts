@@ -106,7 +106,7 @@ export interface TcpState {
   readonly unsentBytes: number;
 }
 
-/** One TCP connection, with TLS on it unless it is a `PlainNetwork`'s. */
+/** One TCP connection with TLS on it. */
 export interface Channel {
   /** The other end of the TCP connection: of one through a proxy, the proxy. */
   readonly remote: Address;
@@ -244,20 +244,6 @@ export interface Network {
   listen(options: ListenOptions, accept: (channel: Channel) => ChannelHandler): Promise<Listener>;
   /** Never throws; a failure arrives as `closed`. Never refuses a certificate: it reports `distrust`. */
   connect(options: ConnectOptions, handler: ChannelHandler): Channel;
-}
-
-/** A place on the network: a name or an address, and a port. */
-export interface Place {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** TCP without TLS, for the measurement tool. Of its channels `security` is undefined, and `leaveTls` throws. */
-export interface PlainNetwork {
-  /** Rejects with a `HostError`, for example when the port is taken. */
-  listen(place: Place, accept: (channel: Channel) => ChannelHandler): Promise<Listener>;
-  /** Never throws; a failure arrives as `closed`. */
-  connect(options: Place & { readonly timeoutMs: number }, handler: ChannelHandler): Channel;
 }
 
 /**
@@ -466,7 +452,6 @@ export interface Host {
   /** The crypto module, likewise. */
   readonly cryptoBinary: (build: 'simd' | 'scalar') => Uint8Array;
   readonly network: Network;
-  readonly plain: PlainNetwork;
   readonly certificates: Certificates;
   readonly taps: Taps;
   readonly clock: Clock;

@@ -44,6 +44,12 @@ export interface ServerOptions {
   readonly busyPoll?: number;
   /** Further keys of `tls`, such as `profile: packetix-2.0`. */
   readonly tls?: string;
+  /** Cascades of the hub by name, each as it stands behind `name:` in the configuration. */
+  readonly cascades?: Readonly<Record<string, string>>;
+  /** Further hubs, by name: what stands behind `name:`. */
+  readonly hubs?: Readonly<Record<string, string>>;
+  /** Files beside the configuration, such as those with passwords: names and texts. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Further lines of the configuration, top level. */
   readonly extra?: readonly string[];
 }
@@ -78,6 +84,16 @@ export class EtherloomServer {
 
   async status(): Promise<NodeStatus> {
     return await askStatus(this.process.host, this.#socket, this.#launch);
+  }
+
+  /** `etherloom cascade ACTION`, with the answer in JSON. */
+  async cascade(
+    action: 'list' | 'online' | 'offline',
+    name?: string,
+  ): Promise<{ code: number | null; answer: unknown }> {
+    const args = ['cascade', action, ...(name === undefined ? [] : [name]), '--socket', this.#socket, '--json'];
+    const { stdout, stderr, code } = await runEtherloom(this.process.host, args, this.#launch);
+    return { code, answer: JSON.parse(stdout === '' ? stderr : stdout) };
   }
 
   async stop(): Promise<number | null> {
@@ -195,6 +211,11 @@ async function certificateArguments(
 async function serverConfig(host: LabHost, options: ServerOptions, launch: Launch): Promise<string> {
   const { address, port = 5555, hub = 'lab', users, taps = {}, busyPoll, tls, extra = [] } = options;
   const { cas = [], groups = {} } = options;
+  for (const [name, text] of Object.entries(options.files ?? {})) {
+    await writeFile(join(launch.directory, name), text, { mode: 0o600 });
+  }
+  const cascades = Object.entries(options.cascades ?? {}).map(([name, text]) => `${name}: ${text}`);
+  const hubs = Object.entries(options.hubs ?? {}).map(([name, text]) => `  ${name}: ${text}`);
   const lines: string[] = [];
   for (const [user, given] of Object.entries(users)) {
     const entry = await userEntry(host, user, typeof given === 'string' ? { password: given } : (given ?? {}), launch);
@@ -215,6 +236,8 @@ async function serverConfig(host: LabHost, options: ServerOptions, launch: Launc
     `    groups: ${JSON.stringify(Object.fromEntries(Object.entries(groups).map(([name, policy]) => [name, { policy }])))}`,
     `    cas: ${JSON.stringify(caFiles)}`,
     `    taps: [${ports.join(', ')}]`,
+    `    cascades: { ${cascades.join(', ')} }`,
+    ...hubs,
     ...extra,
     '',
   ].join('\n');

@@ -1,6 +1,7 @@
 /** The shape of the server's configuration file. */
 
 import { hostName, listenPort } from './address.ts';
+import { cascadeAdvice, cascadeHolds, cascadeSchema } from './cascade-schema.ts';
 import { commonName, groupName, hubName, userName } from './names.ts';
 import { passwordHash } from './password-hash.ts';
 import { policySchema } from './policy-schema.ts';
@@ -44,6 +45,7 @@ const hub = section({
   cas: list(value(filePath), 0, 'files of certificate authorities').default([]),
   taps: list(section(tapKeys), 0, 'TAPs').default([]),
   stormLimit: value(whole(0, 1_000_000, 'flooded frames per second of one source; 0 is off')).default(32),
+  cascades: named(hubName, cascadeSchema, 'cascades by name').default({}),
 });
 
 export const serverSchema = section({
@@ -68,11 +70,16 @@ export const serverSchema = section({
 const NO_SECRETS = ['anonymous', 'certificate', 'ca', 'disabled', 'expires', 'group', 'policy'];
 
 export const serverSecrets: Secrets = {
-  /** Among the users everything that is nothing else may be a password or its hash, also what stands there by mistake. */
-  holds: (path) =>
-    path.length >= 3 && path[0] === 'hubs' && path[2] === 'users' && !NO_SECRETS.includes(String(path[4])),
+  holds: (path, found) => {
+    if (path.length < 3 || path[0] !== 'hubs') return false;
+    if (path[2] === 'cascades') return cascadeHolds(path, found);
+    // Among the users everything that is nothing else may be a password or its hash, also what stands there by mistake.
+    return path[2] === 'users' && !NO_SECRETS.includes(String(path[4]));
+  },
   advice: (path, key) =>
-    path.length === 5 && path[2] === 'users' && /^(password|passwd|pass|pw|secret)$/i.test(key)
-      ? 'passwords are not written here; use passwordHash, with what `etherloom hash-password USER` prints'
-      : undefined,
+    path[2] === 'cascades'
+      ? cascadeAdvice(path, key)
+      : path.length === 5 && path[2] === 'users' && /^(password|passwd|pass|pw|secret)$/i.test(key)
+        ? 'passwords are not written here; use passwordHash, with what `etherloom hash-password USER` prints'
+        : undefined,
 };

@@ -1,11 +1,14 @@
 /** The server's configuration file: its text to checked data, with every default filled in. */
 
 import type * as z from 'zod';
+import type { CascadeOptions } from '../cascade/options.ts';
 import type { PriorityRule } from '../core.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { HubOptions, ServerOptions, UserOptions } from '../server/options.ts';
 import type { Congestion } from '../session/congestion.ts';
 import { chooseTls, type TlsChoice, type TlsChoiceResult } from '../tls-legacy/choice.ts';
+import { type CascadeConfig, cascadeConfig } from './cascade-config.ts';
+import { MAX_CASCADE_CONNECTIONS, MAX_CASCADES } from './cascade-schema.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { foldName } from './names.ts';
 import { policyOf } from './policy-schema.ts';
@@ -13,6 +16,7 @@ import { type ConfigProblem, formatPath } from './problem.ts';
 import type { logFormat, logLevel } from './rules.ts';
 import { MAX_CAS, MAX_HUBS, MAX_TAPS, serverSchema, serverSecrets } from './schema.ts';
 import { problemsOf } from './schema-problems.ts';
+import { CASCADE } from './session-rules.ts';
 import { suggest } from './suggest.ts';
 
 export interface ServerConfig {
@@ -28,9 +32,10 @@ export interface ServerConfig {
   readonly log: { readonly level?: LogLevelName; readonly format?: LogFormat };
 }
 
-/** A hub whose certificates are still files. Paths as they stand in the configuration. */
-export interface HubConfig extends Omit<HubOptions, 'users' | 'cas'> {
+/** A hub whose certificates and secrets are still files. Paths as they stand in the configuration. */
+export interface HubConfig extends Omit<HubOptions, 'users' | 'cas' | 'cascades'> {
   readonly users: readonly UserConfig[];
+  readonly cascades: readonly CascadeConfig[];
   readonly caFiles?: readonly string[];
 }
 
@@ -43,6 +48,13 @@ export interface UserCertificates {
   /** Of each user that names a file. */
   readonly users: ReadonlyMap<UserConfig, Uint8Array>;
   readonly cas: ReadonlyMap<HubConfig, readonly Uint8Array[]>;
+}
+
+/** What the files hold that a configuration names. */
+export interface ReadFiles {
+  readonly users?: UserCertificates;
+  /** By the names of their hubs. */
+  readonly cascades?: ReadonlyMap<string, readonly CascadeOptions[]>;
 }
 
 export type LogLevelName = NonNullable<ReturnType<typeof logLevel.parse>>;
@@ -73,6 +85,18 @@ export function parseServerConfig(text: string): ConfigResult {
   if (!chosen.ok) return { ok: false, problems: [tlsProblem(document, chosen)] };
 
   const { listen, tls, hubs, session, control, log } = parsed.data;
+  const cascades = new Map<string, CascadeConfig[]>();
+  for (const [hub, { cascades: found }] of Object.entries(hubs)) {
+    const list: CascadeConfig[] = [];
+    for (const [name, settings] of Object.entries(found)) {
+      const cascade = cascadeConfig(name, settings);
+      if ('problem' in cascade) {
+        return { ok: false, problems: [tlsProblem(document, cascade, ['hubs', hub, 'cascades', name, 'tls'])] };
+      }
+      list.push(cascade);
+    }
+    cascades.set(hub, list);
+  }
   return {
     ok: true,
     config: {
@@ -92,6 +116,7 @@ export function parseServerConfig(text: string): ConfigResult {
           }),
         ),
         stormLimit: hub.stormLimit,
+        cascades: cascades.get(name) ?? [],
       })),
       timeoutMs: session.timeout * 1000,
       maxConnections: session.maxConnections,
@@ -118,16 +143,16 @@ function userConfig(name: string, user: Parsed['users'][string], groups: Parsed[
     ca,
     disabled,
     expires,
-    group,
     policy: Object.keys(both).length === 0 ? undefined : both,
+    group: ofGroup?.[0],
   };
 }
 
-/** What the engine needs, once the certificate and its key, and those of the users, have been read. */
+/** What the engine needs, once the certificate and its key, and what users and cascades need have been read. */
 export function serverOptions(
   config: ServerConfig,
   pem: { certificate: string; key: string },
-  certificates: UserCertificates = { users: new Map(), cas: new Map() },
+  read: ReadFiles = {},
 ): ServerOptions {
   const { listen, timeoutMs, maxConnections, priorityRule, congestion } = config;
   const { certificate, key } = pem;
@@ -135,7 +160,7 @@ export function serverOptions(
     listen,
     certificate,
     key,
-    hubs: config.hubs.map((hub) => hubOptions(hub, certificates)),
+    hubs: config.hubs.map((hub) => hubOptions(hub, read)),
     timeoutMs,
     maxConnections,
     priorityRule,
@@ -144,14 +169,15 @@ export function serverOptions(
   };
 }
 
-function hubOptions(hub: HubConfig, { users, cas }: UserCertificates): HubOptions {
+function hubOptions(hub: HubConfig, { users: certificates, cascades }: ReadFiles): HubOptions {
   const { caFiles, ...rest } = hub;
   return {
     ...rest,
-    cas: cas.get(hub),
+    cas: certificates?.cas.get(hub),
+    cascades: cascades?.get(hub.name) ?? [],
     users: hub.users.map((user) => {
       const { certificateFile, ...own } = user;
-      const certificate = users.get(user);
+      const certificate = certificates?.users.get(user);
       // Without its certificate it would be a user who needs none.
       if (certificateFile !== undefined && certificate === undefined) {
         throw new TypeError(`certificates: expected the one of the user ${user.name}, got none`);
@@ -164,9 +190,10 @@ function hubOptions(hub: HubConfig, { users, cas }: UserCertificates): HubOption
 /** Which key of `tls` is wrong; one that is absent is missed where `tls` is. */
 export function tlsProblem(
   document: ConfigDocument,
-  { key, problem }: Extract<TlsChoiceResult, { ok: false }>,
+  { key, problem }: Pick<Extract<TlsChoiceResult, { ok: false }>, 'problem'> & { readonly key: string },
+  tls: readonly PropertyKey[] = ['tls'],
 ): ConfigProblem {
-  const path = ['tls', key];
+  const path = [...tls, key];
   return { ...document.locate(path), path: formatPath(path), message: problem };
 }
 
@@ -211,6 +238,7 @@ function crossProblems(document: ConfigDocument): ConfigProblem[] {
     problems.push(...memberProblems(document, hub, hubEntries));
     const cas = listOf(hubEntries.get('cas'));
     if (cas.length > MAX_CAS) tooMany(['hubs', hub, 'cas', MAX_CAS], false, MAX_CAS, 'CAs in a hub');
+    checkNames(['hubs', hub, 'cascades'], [...entriesOf(hubEntries.get('cascades')).keys()], 'cascade');
     for (const [index, tap] of listOf(hubEntries.get('taps')).entries()) {
       if (++tapCount === MAX_TAPS + 1) tooMany(['hubs', hub, 'taps', index], false, MAX_TAPS, 'TAPs in all hubs');
       const name = entriesOf(tap).get('name');
@@ -221,6 +249,8 @@ function crossProblems(document: ConfigDocument): ConfigProblem[] {
       else report(path, first, 'this TAP exists already; a TAP is a port of one hub', false);
     }
   }
+
+  problems.push(...cascadeProblems(document, hubs));
 
   const listeners = new Map<string, PropertyKey[]>();
   for (const [index, listener] of listOf(root.get('listen')).entries()) {
@@ -260,6 +290,38 @@ function memberProblems(document: ConfigDocument, hub: string, entries: Map<stri
     }
     return problems;
   });
+}
+
+/** Links that lead nowhere, and more cascades than there is room for. */
+function cascadeProblems(document: ConfigDocument, hubs: ReadonlyMap<string, unknown>): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const names = new Set([...hubs.keys()].map(foldName));
+  let count = 0;
+  let connections = 0;
+  for (const [hub, found] of hubs) {
+    for (const [name, cascade] of entriesOf(entriesOf(found).get('cascades'))) {
+      const path = ['hubs', hub, 'cascades', name];
+      const entries = entriesOf(cascade);
+      const report = (at: readonly PropertyKey[], message: string): void => {
+        problems.push({ ...document.locate(at), path: formatPath(at), message });
+      };
+      const wanted = Number(entries.get('connections') ?? CASCADE.connections);
+      const before = connections;
+      if (entries.has('server') && wanted > 0) connections += wanted;
+      if (++count === MAX_CASCADES + 1)
+        report(path, `one too many; allowed are at most ${MAX_CASCADES} cascades in all hubs`);
+      if (before <= MAX_CASCADE_CONNECTIONS && connections > MAX_CASCADE_CONNECTIONS) {
+        report(path, `too many connections; allowed are at most ${MAX_CASCADE_CONNECTIONS} of all cascades together`);
+      }
+      const other = entries.get('hub');
+      if (entries.has('server') || typeof other !== 'string') continue;
+      if (foldName(other) === foldName(hub)) report([...path, 'hub'], 'a hub cannot be joined to itself');
+      else if (!names.has(foldName(other))) {
+        report([...path, 'hub'], 'there is no such hub here; a cascade to another server needs server: HOST:PORT');
+      }
+    }
+  }
+  return problems;
 }
 
 function entriesOf(value: unknown): Map<string, unknown> {

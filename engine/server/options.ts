@@ -1,4 +1,5 @@
-import type { NodeStatus } from '../admin/status.ts';
+import type { CascadeStatus, NodeStatus } from '../admin/status.ts';
+import type { CascadeOptions } from '../cascade/options.ts';
 import type { PriorityRule } from '../core.ts';
 import type { AccessRule } from '../hub/access-rule.ts';
 import type { Policy } from '../login/policy.ts';
@@ -33,6 +34,8 @@ export interface HubOptions {
   readonly stormLimit: number;
   /** The access list: `protocol/data-plane.md` §6.7. */
   readonly access?: readonly AccessRule[];
+  /** Its ways to other hubs; none when absent. */
+  readonly cascades?: readonly CascadeOptions[];
 }
 
 /** Of `passwordHash`, `certificate` and `ca` at most one is there; with none of them the user is anonymous. */
@@ -63,6 +66,16 @@ export interface RunningServer {
   /** `host:port` of every listener, with the port that the system chose where 0 was asked for. */
   readonly listeners: readonly string[];
   status(): NodeStatus;
+  /**
+   * Brings a cascade up, or takes it down until it is brought up again. Without a hub, the one that has a cascade of this
+   * name. The answer is its status, or why nothing was done.
+   */
+  setCascade(name: string, hub: string | undefined, online: boolean): CascadeAnswer;
   /** Ends sessions, listeners and TAPs, in order. */
   close(): Promise<void>;
 }
+
+/** What comes of asking for a cascade by its name. */
+export type CascadeAnswer =
+  | { readonly ok: true; readonly hub: string; readonly cascade: CascadeStatus }
+  | { readonly ok: false; readonly problem: string };

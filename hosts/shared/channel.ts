@@ -193,8 +193,7 @@ export class WireChannel implements Channel, WireEvents {
     else this.#releaseHeld();
   }
 
-  /** @param security Undefined without TLS. */
-  opened(security: ChannelSecurity | undefined, local: Address, remote: Address): void {
+  opened(security: ChannelSecurity, local: Address, remote: Address): void {
     if (this.#state !== 'opening') return;
     this.#state = 'open';
     this.security = security;

@@ -99,6 +99,7 @@ describe('a server in the foreground', () => {
       startServer: async () => ({
         listeners: ['x:1'],
         status: () => sampleStatus('server'),
+        setCascade: () => ({ ok: false, problem: 'there is no cascade' }),
         close: () =>
           new Promise<void>((resolve) => {
             release = resolve;

@@ -107,6 +107,7 @@ export function fakeEngine(overrides: Partial<Engine> = {}): FakeEngine {
       return {
         listeners: options.listen.map(({ host, port }) => `${host}:${port === 0 ? 40000 : port}`),
         status: () => sampleStatus('server'),
+        setCascade: () => ({ ok: false, problem: 'there is no cascade' }),
         async close() {
           engine.closed++;
         },
@@ -126,12 +127,6 @@ export function fakeEngine(overrides: Partial<Engine> = {}): FakeEngine {
           end({ kind: 'closed', message: 'closed' });
         },
       };
-    },
-    startSpeedtest: () => {
-      throw new Error('this engine measures nothing');
-    },
-    startSpeedtestServer: () => {
-      throw new Error('this engine measures nothing');
     },
     servers,
     clients,

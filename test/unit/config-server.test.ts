@@ -37,6 +37,7 @@ describe('a valid configuration', () => {
           users: [{ name: 'alice', passwordHash: Uint8Array.from(Buffer.from(HASH, 'hex')) }, { name: 'guest' }],
           taps: [{ name: 'elsrv0', addresses: ['10.90.0.1/24'] }],
           stormLimit: 32,
+          cascades: [],
         },
       ],
       timeoutMs: 20_000,
