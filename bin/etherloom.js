@@ -18,7 +18,7 @@ const { main } = await import('../dist/cli/main.js');
 const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
 const runtime = bun === undefined ? { name: 'node', version: process.versions.node } : { name: 'bun', version: bun };
 
-const code = await main(process.argv.slice(2), { version, runtime, load });
+const code = await main(process.argv.slice(2), { version, runtime, program: fileURLToPath(import.meta.url), load });
 // Everything has been closed and written; a handle that a library forgot must not keep the process.
 process.exit(code);
 

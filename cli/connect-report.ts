@@ -18,7 +18,7 @@ export interface ConnectSubject {
 }
 
 export function connectReport(json: boolean, io: Io, subject: ConnectSubject): ConnectReport {
-  return json ? jsonReport(io, subject) : textReport(io, subject);
+  return json ? jsonReport(io, subject) : textReport((line) => printLine(io.stdout, line), subject);
 }
 
 function jsonReport(io: Io, subject: ConnectSubject): ConnectReport {
@@ -31,8 +31,8 @@ function jsonReport(io: Io, subject: ConnectSubject): ConnectReport {
   };
 }
 
-function textReport(io: Io, { server, hub, user, tap }: ConnectSubject): ConnectReport {
-  const print = (line: string) => printLine(io.stdout, line);
+/** For people; `print` takes lines. */
+export function textReport(print: (line: string) => void, { server, hub, user, tap }: ConnectSubject): ConnectReport {
   return {
     started() {},
     event(event) {

@@ -1,52 +1,99 @@
 /** Asks a running node over its local socket. */
 
 import * as net from 'node:net';
-import type { NodeStatus } from '../engine/admin/status.ts';
+import type { NodeAnswer } from './control-protocol.ts';
 import { Failure } from './failure.ts';
 import { inWords } from './files.ts';
 
-export function requestStatus(socket: string, timeoutMs = 5000): Promise<NodeStatus> {
-  return new Promise((resolve, reject) => {
-    const connection = net.connect(socket);
-    let text = '';
-    const finish = (act: () => void) => {
-      clearTimeout(timer);
-      connection.destroy();
-      act();
-    };
-    const fail = (cause: string, hint?: string) =>
-      finish(() => reject(new Failure('notRunning', `cannot ask the node at ${socket}: ${cause}`, hint)));
-    const timer = setTimeout(() => fail(`no answer within ${timeoutMs / 1000} seconds`), timeoutMs);
-    connection.setEncoding('utf8');
-    connection.on('connect', () => connection.write(`${JSON.stringify({ command: 'status' })}\n`));
-    connection.on('data', (chunk: string) => {
-      text += chunk;
-      const end = text.indexOf('\n');
-      if (end >= 0) finish(() => settle(text.slice(0, end), resolve, (cause) => fail(cause)));
-      else if (text.length > MAX_ANSWER_BYTES) fail('its answer is too long');
-    });
-    connection.on('end', () => fail('it closed the connection without an answer'));
-    connection.on('error', (error) => {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ECONNREFUSED' || code === 'ENOENT') fail('no node is running there', NOT_RUNNING_HINT);
-      else fail(inWords(error), code === 'EACCES' ? 'ask as the user who started it, or as root' : undefined);
-    });
+export interface ControlClient {
+  /** One question at a time. Rejects with a `notRunning` failure; the connection is then of no use any more. */
+  status(): Promise<NodeAnswer>;
+  /** Asks for an end in order; resolves when the node has heard it. */
+  stop(): Promise<void>;
+  close(): void;
+}
+
+export async function requestStatus(socket: string, timeoutMs?: number): Promise<NodeAnswer> {
+  const client = controlClient(socket, timeoutMs);
+  try {
+    return await client.status();
+  } finally {
+    client.close();
+  }
+}
+
+/** A connection that stays open until `close` for as many questions as are wanted. */
+export function controlClient(socket: string, timeoutMs = 5000): ControlClient {
+  const connection = net.connect(socket);
+  let chunks: string[] = [];
+  let length = 0;
+  let waiting: { resolve(line: string): void; reject(failure: Failure): void } | undefined;
+  let broken: Failure | undefined;
+
+  const fail = (cause: string, hint?: string) => {
+    broken ??= new Failure('notRunning', `cannot ask the node at ${socket}: ${cause}`, hint);
+    connection.destroy();
+    waiting?.reject(broken);
+  };
+  connection.setEncoding('utf8');
+  connection.on('data', (chunk: string) => {
+    const end = chunk.indexOf('\n');
+    chunks.push(end < 0 ? chunk : chunk.slice(0, end));
+    length += chunk.length;
+    if (end < 0) {
+      if (length > MAX_ANSWER_BYTES) fail('its answer is too long');
+      return;
+    }
+    const line = chunks.join('');
+    // Nothing follows an answer before the next question.
+    chunks = [];
+    length = 0;
+    waiting?.resolve(line);
   });
+  connection.on('end', () => fail('it closed the connection without an answer'));
+  connection.on('error', (error) => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ECONNREFUSED' || code === 'ENOENT') fail('no node is running there', NOT_RUNNING_HINT);
+    else fail(inWords(error), code === 'EACCES' ? 'ask as the user who started it, or as root' : undefined);
+  });
+
+  const ask = async (command: string): Promise<object> => {
+    if (broken !== undefined) throw broken;
+    const timer = setTimeout(() => fail(`no answer within ${timeoutMs / 1000} seconds`), timeoutMs);
+    try {
+      const line = await new Promise<string>((resolve, reject) => {
+        waiting = { resolve, reject };
+        connection.write(`${JSON.stringify({ command })}\n`);
+      });
+      return parse(line, fail);
+    } finally {
+      clearTimeout(timer);
+      waiting = undefined;
+      if (broken !== undefined) connection.destroy();
+    }
+  };
+
+  return {
+    status: async () => (await ask('status')) as NodeAnswer,
+    stop: async () => void (await ask('stop')),
+    close: () => void connection.destroy(),
+  };
+
+  function parse(line: string, refuse: (cause: string) => void): object {
+    let answer: { error?: unknown };
+    try {
+      answer = JSON.parse(line);
+    } catch {
+      refuse('its answer is not JSON');
+      throw broken;
+    }
+    if (answer.error === undefined) return answer;
+    // The connection is as good as before; this question was not.
+    throw new Failure('notRunning', `cannot ask the node at ${socket}: it refused: ${String(answer.error)}`);
+  }
 }
 
 export const NOT_RUNNING_HINT =
-  'start one with `etherloom server` or `etherloom connect`; one that another user started has to be asked as that user';
+  'start one with `etherloom server`, `etherloom connect` or `etherloom up`; one that another user started has to be asked as that user';
 
 const MAX_ANSWER_BYTES = 64 << 20;
-
-function settle(line: string, resolve: (status: NodeStatus) => void, fail: (cause: string) => void): void {
-  let answer: NodeStatus & { error?: unknown };
-  try {
-    answer = JSON.parse(line);
-  } catch {
-    fail('its answer is not JSON');
-    return;
-  }
-  if (answer.error !== undefined) fail(`it refused: ${String(answer.error)}`);
-  else resolve(answer);
-}

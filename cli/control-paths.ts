@@ -1,23 +1,28 @@
 /** Where the control sockets of running nodes are. */
 
 import * as fs from 'node:fs/promises';
+import * as net from 'node:net';
 import * as path from 'node:path';
-import type { NodeStatus } from '../engine/admin/status.ts';
+import { NODE_ROLES, type NodeRole } from '../engine/admin/status.ts';
 import { Failure } from './failure.ts';
 import { inWords } from './files.ts';
 import type { Io } from './io.ts';
+import { NODE_NAME } from './node-name.ts';
+import { isAlive } from './processes.ts';
 
 /** sun_path of Linux has 108 bytes with the final zero; a longer path would be cut off. */
 export const MAX_SOCKET_PATH = 107;
 
 export interface FoundSocket {
   readonly path: string;
-  readonly role: NodeStatus['role'];
+  readonly role: NodeRole;
   readonly pid: number;
+  /** Absent: the node has none. */
+  readonly name?: string;
 }
 
-export function socketName(role: NodeStatus['role'], pid: number): string {
-  return `${role}-${pid}.sock`;
+export function socketName(role: NodeRole, pid: number, name?: string): string {
+  return name === undefined ? `${role}-${pid}.sock` : `${role}-${pid}-${name}.sock`;
 }
 
 /** The directories of this user, the preferred one first. `status` looks in all of them. */
@@ -50,35 +55,60 @@ export async function prepareSocketDirectory(io: Io): Promise<string> {
   throw new Failure('configuration', `cannot make a directory for the control socket: ${causes.join('; ')}`);
 }
 
-/** The sockets of this user's running nodes. Those that a dead process left behind are removed on the way. */
-export async function findSockets(io: Io): Promise<readonly FoundSocket[]> {
+/**
+ * The sockets of this user's running nodes. Those that a dead process left behind are removed on the way.
+ *
+ * @param trusted Whether nobody needs to knock at a socket, because somebody is known to be there.
+ */
+export async function findSockets(
+  io: Io,
+  trusted: (path: string) => boolean = () => false,
+): Promise<readonly FoundSocket[]> {
   const found: FoundSocket[] = [];
   for (const directory of socketDirectories(io)) {
     const names = await fs.readdir(directory).catch(() => []);
     // /tmp is everybody's: what another user put there is not asked.
     if (names.length === 0 || !(await isOwnDirectory(directory, io.uid))) continue;
     for (const name of names.sort()) {
-      const match = /^(server|client|bridge)-([0-9]{1,10})\.sock$/.exec(name);
-      if (match === null) continue;
-      const socket = { path: path.join(directory, name), role: match[1] as FoundSocket['role'], pid: Number(match[2]) };
-      if (isAlive(socket.pid)) found.push(socket);
+      const socket = parseSocketName(directory, name);
+      if (socket === undefined) continue;
+      // Another process may have got the number of one that has died.
+      const alive = isAlive(socket.pid) && (trusted(socket.path) || (await isListening(socket.path)));
+      if (alive) found.push(socket);
       else await fs.rm(socket.path, { force: true }).catch(() => {});
     }
   }
   return found;
 }
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    // It exists and is somebody else's.
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** Also one that hangs is there: its connections are only not taken. */
+export function isListening(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.connect(socket);
+    probe.on('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
+  });
 }
 
-async function isOwnDirectory(directory: string, uid: number): Promise<boolean> {
+function parseSocketName(directory: string, file: string): FoundSocket | undefined {
+  const match = SOCKET_NAME.exec(file);
+  if (match === null) return undefined;
+  const [, role, pid, name] = match;
+  if (name !== undefined && !NODE_NAME.test(name)) return undefined;
+  return {
+    path: path.join(directory, file),
+    role: role as NodeRole,
+    pid: Number(pid),
+    ...(name === undefined ? {} : { name }),
+  };
+}
+
+const SOCKET_NAME = new RegExp(`^(${NODE_ROLES.join('|')})-([0-9]{1,10})(?:-(.+))?\\.sock$`);
+
+export async function isOwnDirectory(directory: string, uid: number): Promise<boolean> {
   return checkOwner(directory, uid).then(
     () => true,
     () => false,

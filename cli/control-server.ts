@@ -1,10 +1,11 @@
-/** The local socket on which a running node answers `etherloom status`: one JSON object a line, both ways. */
+/** The local socket on which a running node is asked for its status and for its end (cli/control-protocol.ts). */
 
 import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
-import type { NodeStatus } from '../engine/admin/status.ts';
-import { findSockets, MAX_SOCKET_PATH, prepareSocketDirectory, socketName } from './control-paths.ts';
+import type { NodeRole, NodeStatus } from '../engine/admin/status.ts';
+import { findSockets, isListening, MAX_SOCKET_PATH, prepareSocketDirectory, socketName } from './control-paths.ts';
+import type { NodeAbout } from './control-protocol.ts';
 import { Failure } from './failure.ts';
 import { inWords } from './files.ts';
 import type { Io } from './io.ts';
@@ -16,10 +17,14 @@ export interface ControlServer {
 }
 
 export interface ControlRequest {
-  readonly role: NodeStatus['role'];
+  readonly role: NodeRole;
+  readonly about: NodeAbout;
   /** Where the socket is wanted; chosen when absent. */
   readonly path?: string;
+  /** Undefined while the node is starting. */
   readonly status: () => NodeStatus | undefined;
+  /** Begins an end in order. */
+  readonly stop: () => void;
   /** Further commands of the node, by name: each gets the whole request, and its answer goes back as JSON. */
   readonly commands?: ControlCommands;
   readonly io: Io;
@@ -27,16 +32,11 @@ export interface ControlRequest {
 
 export type ControlCommands = Readonly<Record<string, (request: Readonly<Record<string, unknown>>) => object>>;
 
-export async function startControlServer({
-  role,
-  path: wanted,
-  status,
-  commands,
-  io,
-}: ControlRequest): Promise<ControlServer> {
+export async function startControlServer(request: ControlRequest): Promise<ControlServer> {
+  const { role, about, path: wanted, io } = request;
   // Looking for the others removes what dead ones left behind, such as a socket with the number of this process.
   if (wanted === undefined) await findSockets(io);
-  const socket = wanted ?? path.join(await prepareSocketDirectory(io), socketName(role, io.pid));
+  const socket = wanted ?? path.join(await prepareSocketDirectory(io), socketName(role, io.pid, about.name));
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
     throw new Failure(
       'configuration',
@@ -54,7 +54,7 @@ export async function startControlServer({
     }
     connections.add(connection);
     connection.on('close', () => connections.delete(connection));
-    serve(connection, status, commands);
+    serve(connection, request);
   });
   await listen(server, socket);
 
@@ -98,21 +98,13 @@ async function removeStale(socket: string): Promise<void> {
   if (!stat.isSocket()) {
     throw new Failure('configuration', `cannot open the control socket ${socket}: there is a file that is no socket`);
   }
-  const answered = await new Promise<boolean>((resolve) => {
-    const probe = net.connect(socket);
-    probe.on('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on('error', () => resolve(false));
-  });
-  if (answered) {
+  if (await isListening(socket)) {
     throw new Failure('configuration', `cannot open the control socket ${socket}: another running node has it`);
   }
   await fs.rm(socket, { force: true });
 }
 
-function serve(connection: net.Socket, status: () => NodeStatus | undefined, commands?: ControlCommands): void {
+function serve(connection: net.Socket, request: ControlRequest): void {
   let waiting = '';
   connection.setEncoding('utf8');
   connection.setTimeout(IDLE_MS, () => connection.destroy());
@@ -121,7 +113,7 @@ function serve(connection: net.Socket, status: () => NodeStatus | undefined, com
     waiting += text;
     const lines = waiting.split('\n');
     waiting = lines.pop() ?? '';
-    for (const line of lines) connection.write(`${answer(line, status, commands)}\n`);
+    for (const line of lines) reply(connection, line, request);
     if (waiting.length > MAX_REQUEST_BYTES) {
       connection.end(`${JSON.stringify({ error: `a request has at most ${MAX_REQUEST_BYTES} bytes` })}\n`);
       // What still comes is not collected.
@@ -131,22 +123,32 @@ function serve(connection: net.Socket, status: () => NodeStatus | undefined, com
   });
 }
 
-function answer(line: string, status: () => NodeStatus | undefined, commands: ControlCommands = {}): string {
-  if (line.length > MAX_REQUEST_BYTES)
-    return JSON.stringify({ error: `a request has at most ${MAX_REQUEST_BYTES} bytes` });
+function reply(connection: net.Socket, line: string, request: ControlRequest): void {
+  const { answer, after } = handle(line, request);
+  // The end closes the connection: the answer leaves first.
+  connection.write(`${JSON.stringify(answer)}\n`, after);
+}
+
+function handle(
+  line: string,
+  { about, status, stop, commands = {} }: ControlRequest,
+): { readonly answer: object; readonly after?: () => void } {
+  if (line.length > MAX_REQUEST_BYTES) return { answer: { error: `a request has at most ${MAX_REQUEST_BYTES} bytes` } };
   let request: Readonly<Record<string, unknown>> | null;
   try {
     request = JSON.parse(line);
   } catch {
-    return JSON.stringify({ error: 'a request is one line of JSON, such as {"command":"status"}' });
+    return { answer: { error: 'a request is one line of JSON, such as {"command":"status"}' } };
   }
   const command = request?.command;
-  if (command === 'status') return JSON.stringify(status() ?? { error: 'the node is starting; ask again' });
-  if (request !== null && typeof command === 'string' && Object.hasOwn(commands, command)) {
-    return JSON.stringify(commands[command]!(request));
+  if (command === 'status') {
+    const now = status();
+    return { answer: now === undefined ? { error: 'the node is starting; ask again' } : { ...about, ...now } };
   }
-  const known = ['status', ...Object.keys(commands)].map((name) => `"${name}"`);
-  return JSON.stringify({
-    error: `unknown command; known ${known.length === 1 ? 'is' : 'are'} ${known.join(' and ')}`,
-  });
+  if (command === 'stop') return { answer: { stopping: true }, after: stop };
+  if (request !== null && typeof command === 'string' && Object.hasOwn(commands, command)) {
+    return { answer: commands[command]!(request) };
+  }
+  const known = ['status', 'stop', ...Object.keys(commands)].map((name) => `"${name}"`);
+  return { answer: { error: `unknown command; known are ${known.join(' and ')}` } };
 }

@@ -9,6 +9,8 @@ export interface Environment {
   /** Etherloom's version, from package.json. */
   readonly version: string;
   readonly runtime: { readonly name: string; readonly version: string };
+  /** The launcher's file: what the runtime is started with for another process of Etherloom. */
+  readonly program: string;
   /** Loads the host, the core and the engine. `--help` and `--version` never call it. */
   readonly load: () => Promise<Engine>;
 }

@@ -27,6 +27,7 @@ export const EXIT_CODES = {
     code: 10,
     meaning: 'cannot change the settings of the machine: addresses, routes, DNS servers, firewall',
   },
+  timeout: { code: 11, meaning: 'time is over, and what was waited for has not happened yet; it may still happen' },
   interrupted: {
     code: 130,
     meaning: 'interrupted at a question or in a measurement, or by a second signal (128 + its number)',

@@ -20,10 +20,24 @@ export interface Io {
   onSignal(call: (name: SignalName) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
+  /** The process that started this one with a channel to it; only `etherloom up` does. */
+  readonly parent?: ParentChannel;
+}
+
+/** Messages are what JSON can carry. */
+export interface ParentChannel {
+  /** Resolves when the message has left; what can no longer be sent is lost. */
+  send(message: object): Promise<void>;
+  /** Calls for every message; `gone` once, when the other side has left. */
+  listen(message: (message: unknown) => void, gone: () => void): void;
 }
 
 export type Input = NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
-export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+export type Output = NodeJS.WritableStream & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
 
 export function processIo(): Io {
   for (const stream of [process.stdout, process.stderr]) {
@@ -50,6 +64,22 @@ export function processIo(): Io {
       };
     },
     exit: (code) => process.exit(code),
+    ...(process.send === undefined ? {} : { parent: parentChannel() }),
+  };
+}
+
+function parentChannel(): ParentChannel {
+  return {
+    send: (message) =>
+      new Promise((resolve) => {
+        if (!process.connected) return resolve();
+        process.send?.(message, undefined, {}, () => resolve());
+      }),
+    listen(message, gone) {
+      process.on('message', message);
+      process.on('disconnect', gone);
+      if (!process.connected) gone();
+    },
   };
 }
 

@@ -1,33 +1,26 @@
 /** The control socket of a node that runs in this process. */
 
-import type { NodeStatus } from '../engine/admin/status.ts';
 import type { Log } from '../engine/host.ts';
-import { type ControlCommands, type ControlServer, startControlServer } from './control-server.ts';
+import { type ControlRequest, type ControlServer, startControlServer } from './control-server.ts';
 import { Failure } from './failure.ts';
-import type { Io } from './io.ts';
 
-export interface NodeControlRequest {
-  readonly role: NodeStatus['role'];
-  /** Where the configuration wants it. */
-  readonly path?: string;
-  /** Undefined while the node is starting. */
-  readonly status: () => NodeStatus | undefined;
-  readonly commands?: ControlCommands;
-  readonly io: Io;
+export interface NodeControlRequest extends ControlRequest {
   readonly log: Log;
 }
 
 /**
  * Opens the socket. One that was asked for has to work; without the usual one a node still does its work, and says
- * that `etherloom status` will not find it.
+ * that no other command will find it.
  */
 export async function openControl(request: NodeControlRequest): Promise<ControlServer | undefined> {
-  const { role, path, status, commands, io, log } = request;
+  const { path, log } = request;
   try {
-    return await startControlServer({ role, path, status, commands, io });
+    return await startControlServer(request);
   } catch (thrown) {
     if (path !== undefined || !(thrown instanceof Failure)) throw thrown;
-    log('warn', 'there is no control socket: `etherloom status` will not find this node', { cause: thrown.message });
+    log('warn', 'there is no control socket: `etherloom status`, `watch` and `down` will not find this node', {
+      cause: thrown.message,
+    });
     return undefined;
   }
 }

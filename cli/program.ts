@@ -5,10 +5,13 @@ import { defineBridge } from './commands/bridge.ts';
 import { defineCascade } from './commands/cascade.ts';
 import { defineCertificate } from './commands/certificate.ts';
 import { defineConnect } from './commands/connect.ts';
+import { defineDown } from './commands/down.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
 import { defineSpeedtest } from './commands/speedtest.ts';
 import { defineStatus } from './commands/status.ts';
+import { defineUp } from './commands/up.ts';
+import { defineWatch } from './commands/watch.ts';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
 import { helpTail } from './help.ts';
@@ -37,8 +40,11 @@ export function createProgram(context: Context): Command {
 
   defineServer(program, context);
   defineConnect(program, context);
+  defineUp(program, context);
+  defineDown(program, context);
   defineBridge(program, context);
   defineStatus(program, context);
+  defineWatch(program, context);
   defineCascade(program, context);
   defineHashPassword(program, context);
   defineCertificate(program, context);
@@ -68,7 +74,9 @@ const EXAMPLES = [
   ['etherloom server --config server.yaml', 'run a server in the foreground'],
   ['etherloom connect vpn.example.com --hub lab --user alice --tap vpn0', 'join a hub with a TAP device'],
   ['etherloom bridge --config bridge.yaml', 'bridge interfaces and TAPs of this host'],
+  ['etherloom up lab', 'the same from a profile, in the background; `etherloom down lab` ends it'],
   ['etherloom status', 'what the running server or client is doing'],
+  ['etherloom watch', 'the same live'],
   ['etherloom speedtest vpn.example.com', 'the throughput to a machine that runs `etherloom speedtest server`'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
   ['etherloom certificate alice', 'a certificate for alice to log in with'],

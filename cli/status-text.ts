@@ -10,20 +10,22 @@ import type {
   SettingsStatus,
   TrafficStatus,
 } from '../engine/admin/status.ts';
+import type { NodeAnswer } from './control-protocol.ts';
 import { cascadeTable, loopLines } from './status-cascades.ts';
 import { formatBytes, formatCount, formatDuration, printable, table } from './text.ts';
 
-export function formatStatus(status: NodeStatus, nowMs: number): string {
+export function formatStatus(status: NodeAnswer, nowMs: number): string {
   return [...headLines(status, nowMs), ...status.hubs.flatMap((hub) => ['', ...hubLines(hub, nowMs)])].join('\n');
 }
 
-function headLines(status: NodeStatus, nowMs: number): string[] {
+function headLines(status: NodeAnswer, nowMs: number): string[] {
   const { core, client, runtime } = status;
   const rows: [string, string][] = [
     ['version', `${status.version} on ${runtime.name} ${runtime.version}`],
     ['process', `${status.pid}, running for ${age(status.since, nowMs)}`],
     ...status.listeners.map((listener, index): [string, string] => [index === 0 ? 'listening on' : '', listener]),
     ...(client === undefined ? [] : clientRows(client, nowMs)),
+    ...(status.log === undefined ? [] : [['log', printable(status.log)] as [string, string]]),
     ...(status.logins === undefined ? [] : loginRows(status.logins)),
     [
       'core',
@@ -31,7 +33,7 @@ function headLines(status: NodeStatus, nowMs: number): string[] {
         `${formatCount(core.buffersUsed)} of ${formatCount(core.buffersTotal)} buffers in use`,
     ],
   ];
-  return [`Etherloom ${status.role}`, ...fields(rows)];
+  return [`Etherloom ${status.role}${status.name === undefined ? '' : ` ${printable(status.name)}`}`, ...fields(rows)];
 }
 
 /** Nothing to see as long as nobody has failed. */

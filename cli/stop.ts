@@ -1,11 +1,18 @@
-/** The end that a person or a service manager asks for: the first signal ends in order, the second one at once. */
+/**
+ * The end that a person or a service manager asks for: the first signal, or `etherloom down`, ends in order, a signal
+ * after that at once.
+ */
 
 import * as os from 'node:os';
 import type { Io } from './io.ts';
 
 export interface Stop {
-  /** Aborted by the first signal. */
+  /** Aborted by the first signal, or by `now`; its reason is what asked for the end. */
   readonly signal: AbortSignal;
+  /** What asked for the end, in words. */
+  by(): string;
+  /** Asks for the end without a signal; a signal then ends at once. */
+  now(reason: string): void;
   /** Gives the signals back. */
   dispose(): void;
 }
@@ -16,7 +23,11 @@ export function stopOnSignals(io: Io): Stop {
     if (controller.signal.aborted) io.exit(128 + os.constants.signals[name]);
     else controller.abort(name);
   });
-  return { signal: controller.signal, dispose };
+  const now = (reason: string) => {
+    if (!controller.signal.aborted) controller.abort(reason);
+  };
+  const by = () => (/^SIG/.test(String(controller.signal.reason)) ? 'a signal' : String(controller.signal.reason));
+  return { signal: controller.signal, by, now, dispose };
 }
 
 /** Resolves when the signal is aborted. */

@@ -10,6 +10,7 @@ import { failureOfHost } from '../failure.ts';
 import { print, printLine } from '../io.ts';
 import { createLog } from '../log.ts';
 import { openControl } from '../node-control.ts';
+import { nodeNameOf } from '../node-name.ts';
 import { requireTaps } from '../platform.ts';
 import { aborted, stopOnSignals } from '../stop.ts';
 import { within } from '../within.ts';
@@ -39,8 +40,10 @@ export async function runBridge(flags: ServerFlags, { environment, io }: Context
       const { socket } = config.control;
       const control = await openControl({
         role: 'bridge',
+        about: { name: nodeNameOf(flags.config) },
         path: socket === undefined ? undefined : path.resolve(directory, socket),
         status: () => bridge.status(),
+        stop: () => stop.now('etherloom down'),
         commands: { cascade: (request) => cascadeCommand(bridge, request) },
         io,
         log,
@@ -61,7 +64,7 @@ export async function runBridge(flags: ServerFlags, { environment, io }: Context
           }
         }
         await aborted(stop.signal);
-        log('info', 'ending', { signal: stop.signal.reason });
+        log('info', 'ending', { askedBy: stop.signal.reason });
       } finally {
         await control?.close();
       }

@@ -76,6 +76,8 @@ export interface ConnectFlags {
   /** False with `--no-proxy`. */
   readonly proxy?: ProxyPlace | false;
   readonly proxyCredentialsFile?: string;
+  /** Started by `etherloom up`. */
+  readonly background?: boolean;
   readonly json?: boolean;
   readonly logLevel?: LogLevelName;
   readonly logFormat?: LogFormat;
@@ -246,6 +248,7 @@ export function defineConnect(program: Command, context: Context): void {
     )
     .option('--proxy <url>', 'KIND://HOST:PORT of a proxy; the kind is http, socks4, socks4a or socks5', proxyPlace)
     .option('--proxy-credentials-file <file>', 'one line: user:password')
+    .addOption(new Option('--background').hideHelp())
     .option('--json', 'print events as lines of JSON, and errors as JSON')
     .addHelpText('after', `\n${PROFILE}${helpTail(EXAMPLES, EXITS)}`)
     .action(async (server: ServerAddress | undefined, flags: ConnectFlags) => {

@@ -14,6 +14,7 @@ import { failureOfHost } from '../failure.ts';
 import { print, printLine } from '../io.ts';
 import { createLog } from '../log.ts';
 import { openControl } from '../node-control.ts';
+import { nodeNameOf } from '../node-name.ts';
 import { requireTaps } from '../platform.ts';
 import { aborted, stopOnSignals } from '../stop.ts';
 import { readUserCertificates } from '../user-certificates.ts';
@@ -57,8 +58,10 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
       const socket = config.control.socket;
       const control = await openControl({
         role: 'server',
+        about: { name: nodeNameOf(file) },
         path: socket === undefined ? undefined : path.resolve(path.dirname(file), socket),
         status: () => server.status(),
+        stop: () => stop.now('etherloom down'),
         commands: { cascade: (request) => cascadeCommand(server, request) },
         io,
         log,
@@ -72,7 +75,7 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
           { environment, io },
         );
         await aborted(stop.signal);
-        log('info', 'ending', { signal: stop.signal.reason });
+        log('info', 'ending', { askedBy: stop.signal.reason });
       } finally {
         await control?.close();
       }

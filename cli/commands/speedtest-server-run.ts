@@ -37,7 +37,7 @@ export async function runSpeedtestServer(flags: SpeedtestServerFlags, { environm
       const line = { event: 'listening', listener: server.listener, version: environment.version, pid: io.pid };
       printLine(io.stdout, flags.json ? JSON.stringify(line) : `listening on ${server.listener}`);
       await aborted(stop.signal);
-      log('info', 'ending', { signal: stop.signal.reason });
+      log('info', 'ending', { askedBy: stop.signal.reason });
     } finally {
       await within(
         CLOSE_MS,

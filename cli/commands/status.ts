@@ -16,18 +16,20 @@ export function defineStatus(program: Command, context: Context): void {
       'Asks the running servers, clients and bridges of this user: hubs, sessions, TCP connections and ciphers, frames and bytes each way ' +
         '(IN is from the port into the hub), drops by cause, size of the forwarding table.',
     )
+    .argument('[name]', 'only the nodes of this name: that of their profile or configuration, without .yaml')
     .option('--socket <path>', 'ask the node at this control socket')
     .option('--all', 'with --json: print an array of all nodes')
     .option('--json', 'print JSON: the object of the one node, or an array with --all')
     .addHelpText('after', helpTail(EXAMPLES, ['ok', 'internal', 'usage', 'notRunning']))
-    .action(async (flags: StatusFlags) => {
+    .action(async (name: string | undefined, flags: StatusFlags) => {
       const { runStatus } = await import('./status-run.ts');
-      await runStatus(flags, context);
+      await runStatus(name, flags, context);
     });
 }
 
 const EXAMPLES = [
   ['etherloom status', 'all nodes of this user'],
+  ['etherloom status lab', 'what `etherloom up lab` started'],
   ["etherloom status --json | jq '.hubs[].sessions[].user'", 'who is connected'],
-  ['etherloom status --socket /run/etherloom/server-4711.sock', 'one of several'],
+  ['etherloom status --socket /run/etherloom/server-4711.sock', 'one without a name'],
 ] as const;

@@ -2,9 +2,13 @@
 
 import type { CodecName } from '../codec/codec.ts';
 
+/** What a node can be. The control sockets are named by it too. */
+export const NODE_ROLES = ['server', 'client', 'bridge'] as const;
+export type NodeRole = (typeof NODE_ROLES)[number];
+
 export interface NodeStatus {
   readonly version: string;
-  readonly role: 'server' | 'client' | 'bridge';
+  readonly role: NodeRole;
   readonly runtime: { readonly name: string; readonly version: string };
   readonly pid: number;
   /** ISO 8601, UTC. */

@@ -3,17 +3,23 @@ import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { requestStatus } from '../../cli/control-client.ts';
+import { controlClient, requestStatus } from '../../cli/control-client.ts';
 import { findSockets } from '../../cli/control-paths.ts';
 import { startControlServer } from '../../cli/control-server.ts';
+import type { NodeRole } from '../../engine/admin/status.ts';
 import { fakeIo, runCommand, sampleStatus, temporaryFolder } from './support.ts';
 
 async function setUp() {
   const folder = await temporaryFolder();
   const io = fakeIo({ folder });
-  const start = (role: 'server' | 'client', at?: string) =>
-    startControlServer({ role, path: at, status: () => sampleStatus(role), io });
-  return { folder, io, start, directory: path.join(folder, 'run', 'etherloom') };
+  const stopped: NodeRole[] = [];
+  const start = (role: NodeRole, at?: string, name?: string) =>
+    startControlServer({
+      ...{ role, about: { name }, path: at, io },
+      status: () => sampleStatus(role),
+      stop: () => void stopped.push(role),
+    });
+  return { folder, io, start, stopped, directory: path.join(folder, 'run', 'etherloom') };
 }
 
 /** A pid that nobody has: that of a process which has ended. */
@@ -57,16 +63,42 @@ describe('the control socket', () => {
     const control = await start('server');
     const lines = await talk(
       control.path,
-      '{"command":"status"}\nnonsense\n{"command":"stop"}\nnull\n{"command":"sta',
+      '{"command":"status"}\nnonsense\n{"command":"sing"}\nnull\n{"command":"sta',
       4,
     );
     expect(lines.map((line) => JSON.parse(line).error ?? 'status')).toEqual([
       'status',
       'a request is one line of JSON, such as {"command":"status"}',
-      'unknown command; known is "status"',
-      'unknown command; known is "status"',
+      'unknown command; known are "status" and "stop"',
+      'unknown command; known are "status" and "stop"',
     ]);
     await control.close();
+  });
+
+  test('carries the name of its node, and passes on that its end is wanted', async () => {
+    const { start, stopped, directory, io } = await setUp();
+    const named = await start('client', undefined, 'lab.2');
+    const bridge = await start('bridge', undefined, 'lab.2');
+    expect(named.path).toBe(path.join(directory, `client-${process.pid}-lab.2.sock`));
+    expect(await findSockets(io)).toEqual([
+      { path: bridge.path, role: 'bridge', pid: process.pid, name: 'lab.2' },
+      { path: named.path, role: 'client', pid: process.pid, name: 'lab.2' },
+    ]);
+    expect(await requestStatus(named.path)).toEqual({ ...sampleStatus('client'), name: 'lab.2' });
+    expect(await talk(named.path, '{"command":"stop"}\n', 1)).toEqual(['{"stopping":true}']);
+    await expect.poll(() => stopped).toEqual(['client']);
+    await named.close();
+    await bridge.close();
+  });
+
+  test('one connection carries many questions', async () => {
+    const { start } = await setUp();
+    const control = await start('server');
+    const client = controlClient(control.path);
+    for (let count = 0; count < 5; count++) expect(await client.status()).toEqual(sampleStatus('server'));
+    await control.close();
+    await expect(client.status()).rejects.toMatchObject({ exit: 'notRunning' });
+    client.close();
   });
 
   test('a request has a bound', async () => {
@@ -88,6 +120,17 @@ describe('the control socket', () => {
     expect((await fs.readdir(directory)).sort()).toEqual([`client-${process.pid}.sock`, 'notes.txt']);
     expect(await findSockets(io)).toHaveLength(1);
     await control.close();
+  });
+
+  test('a socket whose number another process has got is removed too', async () => {
+    const { io, directory } = await setUp();
+    await fs.mkdir(directory, { recursive: true });
+    const left = path.join(directory, `client-${process.pid}-lab.sock`);
+    const crash = `require('net').createServer().listen(${JSON.stringify(left)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', crash]);
+    expect(await fs.readdir(directory)).toHaveLength(1);
+    expect(await findSockets(io)).toEqual([]);
+    expect(await fs.readdir(directory)).toEqual([]);
   });
 
   test('a path that is asked for: stale ones are replaced, others are not', async () => {
@@ -112,9 +155,8 @@ describe('the control socket', () => {
     await fs.mkdir(path.join(folder, 'tmp'));
     await fs.symlink(path.join(folder, 'elsewhere'), path.join(folder, 'tmp', 'etherloom-4711'));
     const io = Object.assign(fakeIo({ folder }), { uid: 4711, env: {} });
-    await expect(startControlServer({ role: 'server', status: () => sampleStatus('server'), io })).rejects.toThrow(
-      'it is not a directory',
-    );
+    const request = { role: 'server', about: {}, status: () => undefined, stop: () => {}, io } as const;
+    await expect(startControlServer(request)).rejects.toThrow('it is not a directory');
     expect(await fs.readdir(path.join(folder, 'elsewhere'))).toEqual([]);
   });
 });
@@ -159,6 +201,24 @@ describe('etherloom status', () => {
     expect(JSON.parse(one.out())).toEqual(sampleStatus('client'));
     await client.close();
     await server.close();
+  });
+
+  test('by name', async () => {
+    const { folder, start } = await setUp();
+    const nodes = [await start('client', undefined, 'home'), await start('server', undefined, 'lab')];
+    const one = fakeIo({ folder });
+    expect(await runCommand(['status', 'home', '--json'], one)).toBe(0);
+    expect(JSON.parse(one.out())).toMatchObject({ name: 'home', role: 'client' });
+    const text = fakeIo({ folder });
+    expect(await runCommand(['status', 'lab'], text)).toBe(0);
+    expect(text.out()).toMatch(/^Etherloom server lab\n/);
+    const none = fakeIo({ folder });
+    expect(await runCommand(['status', 'elsewhere'], none)).toBe(9);
+    expect(none.err()).toContain('no running node of this user is named elsewhere');
+    expect(none.err()).toContain('running are: home, lab');
+    const both = fakeIo({ folder });
+    expect(await runCommand(['status', 'lab', '--socket', 'x'], both)).toBe(2);
+    for (const node of nodes) await node.close();
   });
 
   test('a node that does not answer', async () => {

@@ -52,7 +52,7 @@ describe('a server in the foreground', () => {
 
     const asked = fakeIo({ folder });
     expect(await runCommand(['status', '--json'], asked)).toBe(0);
-    expect(JSON.parse(asked.out())).toEqual(sampleStatus('server'));
+    expect(JSON.parse(asked.out())).toEqual({ ...sampleStatus('server'), name: 'server' });
 
     io.signal('SIGTERM');
     expect(await done).toBe(0);
@@ -84,7 +84,7 @@ describe('a server in the foreground', () => {
         fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
         created: true,
       },
-      control: `${folder}/run/etherloom/server-${process.pid}.sock`,
+      control: `${folder}/run/etherloom/server-${process.pid}-server.sock`,
       version: '1.2.3',
       pid: process.pid,
     });

@@ -4,11 +4,12 @@ import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
 import type { Engine, Environment } from '../../cli/environment.ts';
 import type { Io, SignalName } from '../../cli/io.ts';
 import { main } from '../../cli/main.ts';
-import type { NodeStatus } from '../../engine/admin/status.ts';
+import type { NodeRole, NodeStatus } from '../../engine/admin/status.ts';
 import type { ClientEnd, ClientEvent, ClientOptions } from '../../engine/client/options.ts';
 import type { Host } from '../../engine/host.ts';
 import type { ServerOptions } from '../../engine/server/options.ts';
@@ -139,7 +140,8 @@ export function fakeEngine(overrides: Partial<Engine> = {}): FakeEngine {
 }
 
 export function environmentOf(engine: Engine): Environment {
-  return { version: '1.2.3', runtime: { name: 'test', version: '1' }, load: async () => engine };
+  const program = fileURLToPath(new URL('../../bin/etherloom.js', import.meta.url));
+  return { version: '1.2.3', runtime: { name: 'test', version: '1' }, program, load: async () => engine };
 }
 
 /** Runs a command to its end. */
@@ -175,7 +177,7 @@ export async function until(condition: () => boolean, what = 'the condition'): P
   }
 }
 
-export function sampleStatus(role: 'server' | 'client'): NodeStatus {
+export function sampleStatus(role: NodeRole): NodeStatus {
   const since = '2026-01-01T00:00:00.000Z';
   return {
     version: '1.2.3',

@@ -1,8 +1,19 @@
 import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../cli/exit-codes.ts';
+import { createProgram } from '../../cli/program.ts';
 import { RELEASE } from '../../engine/product.ts';
-import { fakeIo, runCommand } from './support.ts';
+import { environmentOf, fakeEngine, fakeIo, runCommand } from './support.ts';
+
+/** Every command that does something, with the words in front of it; what only holds others is not one. */
+const COMMANDS = leaves(createProgram({ environment: environmentOf(fakeEngine()), io: fakeIo() }));
+
+function leaves(command: Command): string[] {
+  return command.commands.flatMap((child) =>
+    child.commands.length === 0 ? [child.name()] : leaves(child).map((name) => `${child.name()} ${name}`),
+  );
+}
 
 const CONNECT = ['connect', 'vpn.example', '--hub', 'lab', '--user', 'alice', '--tap', 'vpn0'];
 
@@ -32,17 +43,29 @@ describe('help and version', () => {
     expect(new Set(rows.map(({ code }) => code)).size).toBe(rows.length);
   });
 
-  test.each([
-    'server',
-    'connect',
-    'status',
-    'hash-password',
-    'certificate',
-  ])('%s --help has examples and exit codes', async (name) => {
+  test('the commands are found', () => {
+    expect(COMMANDS).toEqual(
+      expect.arrayContaining(['server', 'connect', 'up', 'down', 'status', 'watch', 'hash-password']),
+    );
+  });
+
+  test.each(COMMANDS)('%s --help has examples and exit codes, and there is --json', async (name) => {
     const io = fakeIo();
-    expect(await runCommand([name, '--help'], io)).toBe(0);
+    expect(await runCommand([...name.split(' '), '--help'], io)).toBe(0);
     expect(io.out()).toMatch(/Usage: etherloom .*\n[\s\S]*Examples:\n {2}# [\s\S]*Exit codes:\n {4}0 {2}done/);
-    expect(io.out()).toContain(`etherloom ${name}`);
+    const examples = io.out().slice(io.out().indexOf('Examples:'), io.out().indexOf('Exit codes:'));
+    expect(examples).toContain(`etherloom ${name}`);
+    expect(io.out()).toMatch(/^ +--json +[a-z]/m);
+    const codes = [
+      ...io
+        .out()
+        .slice(io.out().indexOf('Exit codes:'))
+        .matchAll(/^ +([0-9]+) {2}(.+)$/gm),
+    ];
+    expect(codes.length).toBeGreaterThanOrEqual(3);
+    for (const [, code, meaning] of codes) {
+      expect(Object.values(EXIT_CODES)).toContainEqual({ code: Number(code), meaning });
+    }
     expect(io.err()).toBe('');
   });
 
@@ -72,6 +95,13 @@ describe('wrong arguments end with 2 and one message', () => {
     [[...CONNECT, '--tap', 'a/b'], 'Allowed is 1 to 15 letters'],
     [[...CONNECT, 'surplus'], 'error: too many arguments'],
     [['status', '--socket', 'x', '--all'], 'use only one of them'],
+    [['up'], "error: missing required argument 'profile'"],
+    [['up', 'lab', '--wait', '0'], 'Allowed is a whole number from 1 to 3600 (seconds).'],
+    [['up', 'a b'], "the profile 'a b' has no usable name"],
+    [['up', '../.yaml'], 'has no usable name'],
+    [['down'], 'nothing is named that shall end'],
+    [['down', 'lab', '--all'], 'exclude each other'],
+    [['watch', 'lab', '--socket', 'x'], 'use only one of them'],
     [['hash-password'], "error: missing required argument 'user'"],
     [['hash-password', 'cascade'], 'Allowed is 1 to 255 letters'],
     ...[

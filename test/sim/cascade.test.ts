@@ -111,10 +111,11 @@ describe('a cascade', () => {
     const before = b.dialled();
     await b.lab.world.run(200_000);
     const tries = b.dialled() - before;
-    expect(tries).toBeGreaterThanOrEqual(18);
+    // A server makes whoever has given a wrong password wait, ten seconds at most.
+    expect(tries).toBeGreaterThanOrEqual('credential' in wrong ? 9 : 18);
     expect(tries).toBeLessThanOrEqual(20);
     expect(['waiting', 'connecting']).toContain(b.cascade().state);
-    expect(b.cascade().attempts).toBeGreaterThan(18);
+    expect(b.cascade().attempts).toBeGreaterThan(tries);
     // Said once, for nothing has changed since.
     const warnings = b.host.lines.filter(({ level, message }) => level === 'warn' && message === 'cascade is down');
     expect(warnings).toHaveLength(1);
