@@ -56,7 +56,7 @@ const KNOWN: ReadonlyMap<number, Row> = new Map<number, Row>([
   [6, ['cancelled', 'The user cancelled the connection.', PERMANENT]],
   [7, ['auth-type', 'The server does not support this kind of authentication.', PERMANENT]],
   [8, ['hub-not-found', 'There is no virtual hub of this name on the server.', PERMANENT]],
-  [9, ['auth-failed', 'The user name or the password is wrong.', PERMANENT]],
+  [9, ['auth-failed', 'The user name, the password or the certificate is wrong.', PERMANENT]],
   [10, ['hub-offline', 'The virtual hub is offline.', TEMPORARY]],
   [11, ['session-removed', 'The session was ended by the server.', TEMPORARY]],
   [12, ['access-denied', 'Access was denied: the account may have expired or be blocked.', PERMANENT]],

@@ -99,7 +99,7 @@ describe('a client', () => {
     expect(afterAnswer(answer(vector('errors.txt', /error 9/)))).toEqual({
       kind: 'refused',
       code: 9,
-      message: 'The user name or the password is wrong.',
+      message: 'The user name, the password or the certificate is wrong.',
       permanent: true,
     });
     const attach = { kind: 'attach', sessionKey: new Uint8Array(20) } as const;

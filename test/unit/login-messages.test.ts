@@ -385,7 +385,7 @@ describe('errors', () => {
     expect(describeError(9)).toEqual({
       code: 9,
       name: 'auth-failed',
-      message: 'The user name or the password is wrong.',
+      message: 'The user name, the password or the certificate is wrong.',
       permanent: true,
     });
     expect(describeError(4000000000)).toMatchObject({ name: 'error-4000000000', permanent: false });
