@@ -59,6 +59,21 @@ describe('a loop is cut at one port, and healed when it is gone', () => {
     await fabric.close();
   });
 
+  test('forty hubs that are linked twice to one: more probes than one turn takes', async () => {
+    const edges = Array.from({ length: 80 }, (_, i) => link(`e${i}`, at(0, 0), at(0, 1 + (i % 40))));
+    const fabric = await standing(1, [41], edges);
+    await fabric.world.run(2_000);
+    expect(fabric.blocked()).toHaveLength(40);
+    // And it stays so: nothing is opened for want of a probe.
+    const before = fabric.hosts[0]!.lines.length;
+    await fabric.world.run(20_000);
+    expect(fabric.hosts[0]!.lines.slice(before)).toEqual([]);
+    fabric.tap(at(0, 0)).arrive(frame(BROADCAST, mac(1)));
+    await fabric.world.run(100);
+    for (const place of fabric.places.slice(1)) expect(fabric.tap(place).frames).toHaveLength(1);
+    await fabric.close();
+  });
+
   test('two TAPs of one hub on one wire', async () => {
     const fabric = await standing(1, [2], [link('a', at(0, 0), at(0, 1))], 2);
     const wire = fabric.wire(fabric.tap(at(0), 1), fabric.tap(at(0), 2));
