@@ -59,14 +59,14 @@ describe('a loop is cut at one port, and healed when it is gone', () => {
     await fabric.close();
   });
 
-  test('forty hubs that are linked twice to one: more probes than one turn takes', async () => {
-    const edges = Array.from({ length: 80 }, (_, i) => link(`e${i}`, at(0, 0), at(0, 1 + (i % 40))));
-    const fabric = await standing(1, [41], edges);
+  test('twenty hubs that are linked twice to one: more probes than one turn takes', async () => {
+    const edges = Array.from({ length: 40 }, (_, i) => link(`e${i}`, at(0, 0), at(0, 1 + (i % 20))));
+    const fabric = await standing(1, [21], edges);
     await fabric.world.run(2_000);
-    expect(fabric.blocked()).toHaveLength(40);
+    expect(fabric.blocked()).toHaveLength(20);
     // And it stays so: nothing is opened for want of a probe.
     const before = fabric.hosts[0]!.lines.length;
-    await fabric.world.run(20_000);
+    await fabric.world.run(5_000);
     expect(fabric.hosts[0]!.lines.slice(before)).toEqual([]);
     fabric.tap(at(0, 0)).arrive(frame(BROADCAST, mac(1)));
     await fabric.world.run(100);
@@ -130,7 +130,7 @@ describe('a loop is cut at one port, and healed when it is gone', () => {
 });
 
 describe('whatever the shape', () => {
-  const SEEDS = Array.from({ length: 12 }, (_, i) => 100 + i);
+  const SEEDS = Array.from({ length: 8 }, (_, i) => 100 + i);
 
   test.each(SEEDS)('seed %i: one way between any two, also after changes', { timeout: 60_000 }, async (seed) => {
     const dice = new World(seed);
