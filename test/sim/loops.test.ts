@@ -129,6 +129,24 @@ describe('a loop is cut at one port, and healed when it is gone', () => {
   });
 });
 
+test('a server that has cut goes away, and the others still have one way each', async () => {
+  const pairs = [0, 1, 2, 3].flatMap((a) => [0, 1, 2, 3].filter((b) => b > a).map((b) => [a, b] as const));
+  const edges = pairs.map(([a, b]) => tcp(`e${a}${b}`, at(a), at(b)));
+  const fabric = await standing(1, [1, 1, 1, 1], edges);
+  expect(fabric.blocked()).toHaveLength(3);
+  const cutter = fabric.servers.findIndex((server) => server.status().hubs[0]!.loops!.length > 0);
+  await fabric.servers[cutter]!.close();
+  await fabric.world.run(6_000);
+  const left = fabric.places.filter(({ server }) => server !== cutter);
+  for (const [i, from] of left.entries()) {
+    for (const place of left) fabric.tap(place).frames.length = 0;
+    fabric.tap(from).arrive(frame(BROADCAST, mac(i + 1)));
+    await fabric.world.run(200);
+    expect(left.map((place) => fabric.tap(place).frames.length)).toEqual(left.map((place) => (place === from ? 0 : 1)));
+  }
+  await fabric.close();
+});
+
 describe('whatever the shape', () => {
   const SEEDS = Array.from({ length: 8 }, (_, i) => 100 + i);
 
