@@ -1,7 +1,8 @@
 /**
  * Links: two ports of two hubs, joined back to back. What is queued for one end enters the hub of the other as if it had
  * come in by that end. Frames go through the queue and are moved once in a turn, so that hubs that are linked in a circle
- * cannot call each other without end: what comes round waits for the next turn.
+ * cannot call each other without end: what comes round waits for the next turn. So does what comes when the engine has been
+ * given as many frames as it takes in one.
  */
 
 import { NONE } from '../memory';
@@ -11,6 +12,7 @@ import { hold, isHeld, watchQueues } from '../queue/hold';
 import { dequeue, filled, peek } from '../queue/queue';
 import { linksReady, markReady, nextLink } from '../queue/ready';
 import { forward } from './forward';
+import { hasPuntRoom } from './punt';
 
 /** What `moveLinks` answers. */
 const DONE: u32 = 0;
@@ -39,10 +41,10 @@ export function moveLinks(now: f64): u32 {
     const port = portAt(id);
     const to = port.peer;
     // Priority frames first, and also when bulk has to wait.
-    for (let frames = port.frames1; frames != 0; frames--) pass(id, to, true, now);
+    for (let frames = port.frames1; frames != 0 && hasPuntRoom(); frames--) pass(id, to, true, now);
     if (to == NONE || !isHeld(to, now)) {
       watchQueues();
-      for (let frames = port.frames0; frames != 0 && filled == NONE; frames--) pass(id, to, false, now);
+      for (let frames = port.frames0; frames != 0 && filled == NONE && hasPuntRoom(); frames--) pass(id, to, false, now);
       if (to != NONE) hold(to, now);
     }
     if (port.frames0 == 0 && port.frames1 == 0) continue;

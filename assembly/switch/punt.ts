@@ -32,6 +32,11 @@ export function initPunts(): void {
   store<u32>(PUNTS, 0);
 }
 
+/** Whether the engine takes another frame in this turn. */
+export function hasPuntRoom(): bool {
+  return load<u32>(PUNTS) < PUNTS_MAX;
+}
+
 /** The kind of the frame that was parsed last, or 0. */
 export function puntKind(frame: u32, length: u32): u32 {
   if (etherType == ETHERTYPE_PROBE) return length >= PROBE_BYTES && load<u32>(frame, 14) == PROBE_MARK ? PUNT_PROBE : 0;

@@ -64,6 +64,11 @@ const MANY = 256;
 /** A trunk that is new is probed at once, and so often again at a shorter interval: others may not have it yet. */
 const HURRIES = 4;
 const HURRY_MS = 100;
+/**
+ * What is due so soon is done together. Not more: a core hands over a few probes in one turn (`assembly/switch/punt.ts`),
+ * and many trunks may lead to hubs of the same core. For the same reason each trunk has a beat of its own.
+ */
+const TOGETHER_MS = 10;
 /** A probe that comes home later than that is not believed. */
 const HOMEWARD_MS = 3_000;
 /** A port is open again when no probe has come home over it for so long: three of them were lost, or the loop is gone. */
@@ -77,6 +82,8 @@ const RIVALS_MAX = 8;
 const RATE = 400;
 /** What stations are where may be forgotten so often. */
 const FORGET_MS = 450;
+/** How often it is said that ways have changed: the first time may meet frames that are still on the old way. */
+const CHANGES = 2;
 /** Other hubs are behind a trunk when a probe has come in by it so recently. */
 const HEARD_MS = 10_000;
 
@@ -87,6 +94,7 @@ interface Trunk {
   /** Greater: it is blocked rather than another one. */
   readonly rank: number;
   readonly token: number;
+  readonly since: number;
   /** Lesser ports that lead to the same place, and when that was seen last. */
   readonly rivals: Map<Trunk, number>;
   cut: CutLoop | undefined;
@@ -97,6 +105,8 @@ interface Trunk {
   heardAt: number;
   /** How often it is still to be probed at the shorter interval. */
   hurries: number;
+  /** When it is probed next, host's ms. */
+  dueAt: number;
   /** Foreign probes that may still come. */
   credit: number;
   creditAt: number;
@@ -115,8 +125,9 @@ export class LoopGuard implements Timed {
   #sequence = 0;
   #due = Number.POSITIVE_INFINITY;
   #forgotAt = Number.NEGATIVE_INFINITY;
-  /** When all trunks are probed next, and when others are told again that ways have changed; host's ms. */
-  #allAt = 0;
+  /** When others are told that ways have changed, how often still, and when they were told last; host's ms. */
+  #changes = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
   #changeAt = Number.POSITIVE_INFINITY;
 
   /** The hub's number in the core, and its name. */
@@ -149,12 +160,14 @@ export class LoopGuard implements Timed {
       name,
       rank,
       token,
+      since: now,
       rivals: new Map(),
       cut: undefined,
       openMs: OPEN_MS,
       openedAt: Number.NEGATIVE_INFINITY,
       heardAt: Number.NEGATIVE_INFINITY,
       hurries: HURRIES,
+      dueAt: now + this.#beat(HURRY_MS),
       credit: RATE,
       creditAt: now,
     };
@@ -201,15 +214,15 @@ export class LoopGuard implements Timed {
 
   handleTimeout(now: number): void {
     for (const trunk of this.#trunks.values()) this.#review(trunk, now);
-    if (this.#changeAt <= now) {
-      this.#changeAt = Number.POSITIVE_INFINITY;
-      this.#forgetStations(now);
-      this.#send('change', now, this.#trunks.values());
+    if (this.#changeAt <= now) this.#tellChange(now);
+    const due = [...this.#trunks.values()].filter(({ dueAt }) => dueAt <= now + TOGETHER_MS);
+    for (const trunk of due) {
+      if (trunk.hurries > 0) trunk.hurries--;
+      // Behind the hurry, from some moment of an interval on.
+      const first = trunk.hurries === 0 && now - trunk.since < 2 * HURRIES * HURRY_MS;
+      const usual = this.#interval;
+      trunk.dueAt = now + (trunk.hurries > 0 ? HURRY_MS : first ? this.#beat(usual) : usual);
     }
-    const all = now >= this.#allAt;
-    if (all) this.#allAt = now + (this.#trunks.size > MANY ? 2 * PROBE_MS : PROBE_MS);
-    const due = [...this.#trunks.values()].filter((trunk) => all || trunk.hurries > 0);
-    for (const trunk of due) if (trunk.hurries > 0) trunk.hurries--;
     // With one trunk there is no loop to be part of.
     if (this.#trunks.size > 1) this.#send('probe', now, due);
     this.#schedule(now);
@@ -255,7 +268,8 @@ export class LoopGuard implements Timed {
   #cut(shut: Trunk, open: Trunk, path: readonly string[], now: number): void {
     const { core, names, log } = this.#context;
     const hubs = path.map((id) => names.get(id) ?? id);
-    shut.openMs = now - shut.openedAt < STEADY_MS ? Math.min(shut.openMs * 2, OPEN_MS_MAX) : OPEN_MS;
+    const least = (OPEN_MS * this.#interval) / PROBE_MS;
+    shut.openMs = now - shut.openedAt < STEADY_MS ? Math.min(shut.openMs * 2, OPEN_MS_MAX) : least;
     open.heardAt = shut.heardAt = now;
     shut.cut = { blocked: shut.name, open: open.name, hubs, since: now };
     core.block(shut.port, true);
@@ -287,17 +301,27 @@ export class LoopGuard implements Timed {
     });
     // When there is a loop after all, that is found out before much goes round.
     trunk.hurries = HURRIES;
+    trunk.dueAt = now + HURRY_MS;
     this.#send('probe', now, [trunk]);
     this.#announce(now);
     this.#schedule(now);
   }
 
-  /** Ways have changed, here and for those who talk by way of this hub. Said twice: the first may meet frames on the old way. */
+  /** Ways have changed, here and for those who talk by way of this hub. */
   #announce(now: number): void {
     this.#forgetStations(now);
-    this.#send('change', now, this.#trunks.values());
-    this.#changeAt = now + PROBE_MS;
+    this.#changes = CHANGES;
+    // Several loops that are cut together are one change.
+    this.#changeAt = Math.max(now + TOGETHER_MS, this.#toldAt + PROBE_MS);
     this.#schedule(now);
+  }
+
+  #tellChange(now: number): void {
+    this.#changes--;
+    this.#toldAt = now;
+    this.#changeAt = this.#changes > 0 ? now + PROBE_MS : Number.POSITIVE_INFINITY;
+    this.#forgetStations(now);
+    this.#send('change', now, this.#trunks.values());
   }
 
   /**
@@ -320,9 +344,18 @@ export class LoopGuard implements Timed {
     }
   }
 
+  get #interval(): number {
+    return this.#trunks.size > MANY ? 2 * PROBE_MS : PROBE_MS;
+  }
+
+  /** Some part of `ms`. */
+  #beat(ms: number): number {
+    return (ms * this.#context.random(1)[0]!) / 256;
+  }
+
   #schedule(now: number): void {
     const trunks = [...this.#trunks.values()];
-    const next = trunks.some(({ hurries }) => hurries > 0) ? now + HURRY_MS : this.#allAt;
+    const next = trunks.reduce((least, { dueAt }) => Math.min(least, dueAt), Number.POSITIVE_INFINITY);
     const probing = trunks.length > 1 ? Math.max(next, now) : Number.POSITIVE_INFINITY;
     this.#due = Math.min(probing, this.#changeAt);
     this.#context.touch(this);

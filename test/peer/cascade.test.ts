@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EtherloomServer } from '../../lab/etherloom.ts';
 import { Lab, type LabHost } from '../../lab/netns.ts';
+import { waitForPing } from '../../lab/ping.ts';
 import { SoftEtherServer } from '../../lab/softether.ts';
 import { expectPings, expectTransfer, ONE_SECOND } from './expect.ts';
 
@@ -50,15 +51,15 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     const cascade = { server: '10.77.0.1:5555', hub: 'lab', user: 'branch', password: 'branchpw' };
     await theirs.createCascade('LAB', { ...cascade, name: 'down' });
     await expect.poll(async () => (await status()).loops, { timeout: 15_000 }).toMatchObject([{ through: [] }]);
-    await expectPings(one!, '10.90.0.2');
+    await waitForPing(one!, { target: '10.90.0.2' });
     await ours.cascade('online', 'second');
     await expect.poll(async () => (await status()).loops, { timeout: 15_000 }).toHaveLength(2);
-    await expectPings(one!, '10.90.0.2');
+    await waitForPing(one!, { target: '10.90.0.2' });
     await ours.cascade('offline', 'second');
     await ours.cascade('offline', 'up');
     await expect.poll(async () => (await status()).loops, { timeout: 10_000 }).toEqual([]);
     await two!.ip('neigh', 'flush', 'dev', tap);
-    await expectPings(one!, '10.90.0.2');
+    await waitForPing(one!, { target: '10.90.0.2' });
     await expectTransfer(one!, two!, '10.90.0.2', 10);
     const { sessions } = await status();
     expect(sessions).toMatchObject([{ user: 'branch' }]);
