@@ -55,7 +55,8 @@ export function applyDns(change: Dns, saved: DnsSaved, identity: Identity): void
       demand('set the DNS domains', 'resolvectl', ['domain', tap, ...search, '~.']);
       return;
     case 'resolvconf':
-      demand('set the DNS servers', 'resolvconf', ['-a', saved.record!], body(change));
+      // Before all others, and instead of them; Debian's own resolvconf passes over what it does not know.
+      demand('set the DNS servers', 'resolvconf', ['-a', saved.record!, '-m', '0', '-x'], body(change));
       return;
     default:
       replaceFile(body(change), saved, identity);
