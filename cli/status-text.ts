@@ -23,6 +23,7 @@ function headLines(status: NodeStatus, nowMs: number): string[] {
     ['process', `${status.pid}, running for ${age(status.since, nowMs)}`],
     ...status.listeners.map((listener, index): [string, string] => [index === 0 ? 'listening on' : '', listener]),
     ...(client === undefined ? [] : clientRows(client, nowMs)),
+    ...(status.logins === undefined ? [] : loginRows(status.logins)),
     [
       'core',
       `${core.build}${core.codec === 'wasm' ? '' : `, frames compressed by ${core.codec}`}; ${formatCount(core.frames)} frames in ${formatCount(core.calls)} calls; ` +
@@ -30,6 +31,18 @@ function headLines(status: NodeStatus, nowMs: number): string[] {
     ],
   ];
   return [`Etherloom ${status.role}`, ...fields(rows)];
+}
+
+/** Nothing to see as long as nobody has failed. */
+function loginRows(logins: NonNullable<NodeStatus['logins']>): [string, string][] {
+  const { failures, delayed, turnedAway, waiting, slowedSources, slowedUsers } = logins;
+  if (failures === 0) return [];
+  const text =
+    `${formatCount(failures)} failed, ${formatCount(delayed)} slowed, ${formatCount(turnedAway)} turned away; ` +
+    `now ${formatCount(waiting)} ${waiting === 1 ? 'waits' : 'wait'}, ` +
+    `${formatCount(slowedSources)} ${slowedSources === 1 ? 'source' : 'sources'} and ` +
+    `${formatCount(slowedUsers)} ${slowedUsers === 1 ? 'user' : 'users'} slowed`;
+  return [['logins', text]];
 }
 
 function clientRows(client: NonNullable<NodeStatus['client']>, nowMs: number): [string, string][] {

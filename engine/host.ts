@@ -23,12 +23,35 @@ export interface ChannelSecurity {
   readonly distrust?: string;
 }
 
-/** Public-key work that a host lends to this program's own TLS (`engine/tls-legacy`). */
+/** Public-key work that a host lends: to this program's own TLS (`engine/tls-legacy`), and to logins by certificate. */
 export interface Certificates {
   /** The private key of a PEM; undefined when it is not one for RSA. Throws when it is no private key at all. */
   rsaKey(pem: string): RsaKey | undefined;
   /** RSAES-PKCS1-v1_5 (RFC 8017 §7.2.1) with the public key of a certificate in DER. Throws when it has none for RSA. */
   encrypt(certificate: Uint8Array, secret: Uint8Array): Uint8Array;
+  /** What a certificate in DER says; undefined when it cannot be read. */
+  facts(certificate: Uint8Array): CertificateFacts | undefined;
+  /** RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2) with SHA-1, by the RSA key of a certificate in DER. Never throws. */
+  verify(certificate: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** Whether `issuer` is named as the issuer of `certificate` and has signed it; both in DER. Never throws. */
+  issued(issuer: Uint8Array, certificate: Uint8Array): boolean;
+}
+
+/** What a login asks of a certificate (`protocol/control-plane.md` §4.5). */
+export interface CertificateFacts {
+  /** Bits of the modulus; 0 when its key is not for RSA. */
+  readonly rsaBits: number;
+  /** Its validity, both ends included: milliseconds since 1970 UTC. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** All CNs of its subject. */
+  readonly commonNames: readonly string[];
+  /** Hexadecimal digits in lower case, without zeros in front. */
+  readonly serial: string;
+  /** Whether it may identify a client: it says no use, or that one (RFC 5280 §4.2.1.12). */
+  readonly forClients: boolean;
+  /** Whether it is one of a CA (RFC 5280 §4.2.1.9). */
+  readonly ca: boolean;
 }
 
 export interface RsaKey {
@@ -37,6 +60,8 @@ export interface RsaKey {
    * length or not below the modulus.
    */
   decrypt(encrypted: Uint8Array): Uint8Array;
+  /** RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.1) with SHA-1. Throws when the key is too short for that. */
+  sign(message: Uint8Array): Uint8Array;
 }
 
 /**
@@ -81,7 +106,7 @@ export interface TcpState {
   readonly unsentBytes: number;
 }
 
-/** One TCP connection with TLS on it. */
+/** One TCP connection, with TLS on it unless it is a `PlainNetwork`'s. */
 export interface Channel {
   /** The other end of the TCP connection: of one through a proxy, the proxy. */
   readonly remote: Address;
@@ -221,6 +246,20 @@ export interface Network {
   connect(options: ConnectOptions, handler: ChannelHandler): Channel;
 }
 
+/** A place on the network: a name or an address, and a port. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** TCP without TLS, for the measurement tool. Of its channels `security` is undefined, and `leaveTls` throws. */
+export interface PlainNetwork {
+  /** Rejects with a `HostError`, for example when the port is taken. */
+  listen(place: Place, accept: (channel: Channel) => ChannelHandler): Promise<Listener>;
+  /** Never throws; a failure arrives as `closed`. */
+  connect(options: Place & { readonly timeoutMs: number }, handler: ChannelHandler): Channel;
+}
+
 /**
  * A batch of frames in the core's memory. The arrays have the same length and live in that memory themselves.
  * Each place starts with the `VNET_HEADER_BYTES` that the kernel puts in front of a frame.
@@ -232,6 +271,11 @@ export interface FrameBatch {
   readonly offsets: Uint32Array;
   /** For a read: the room in, the length out. For a write: the length. Both with the virtio header. */
   readonly lengths: Uint32Array;
+  /**
+   * For a read: a VLAN tag that the kernel took out of the frame, as its four bytes lie on the wire; the core puts it back, for
+   * which four bytes of the room are to be left. All are 0 before.
+   */
+  readonly tags?: Uint32Array;
 }
 
 /** Bytes of `struct virtio_net_hdr` in front of every frame that a TAP reads or writes. */
@@ -422,6 +466,7 @@ export interface Host {
   /** The crypto module, likewise. */
   readonly cryptoBinary: (build: 'simd' | 'scalar') => Uint8Array;
   readonly network: Network;
+  readonly plain: PlainNetwork;
   readonly certificates: Certificates;
   readonly taps: Taps;
   readonly clock: Clock;

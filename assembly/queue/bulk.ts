@@ -5,7 +5,7 @@
  * which takes what there is at once, all frames are one flow.
  */
 
-import { DROP_LATE, DROP_QUEUE } from '../counters';
+import { DROP_LATE } from '../counters';
 import { BULK, BULK_FLOW_BYTES, BULK_FLOWS, NONE, WAIT_INTERVAL_MS, WAIT_TARGET_MS } from '../memory';
 import { Node, releaseNode, releaseSlot, Slot } from '../pool';
 import { countDrop, portAt, PORT_TAP } from '../port';
@@ -122,14 +122,14 @@ export function takeBulk(id: u32, now: f64): u32 {
 }
 
 /** Drops the first frame of the flow that has most bytes. False when there is none. */
-export function dropOfLongest(id: u32): bool {
+export function dropOfLongest(id: u32, cause: u32): bool {
   let longest = flowAt(id, 0);
   for (let i: u32 = 1; i < BULK_FLOWS; i++) {
     const flow = flowAt(id, i);
     if (flow.bytes > longest.bytes) longest = flow;
   }
   if (longest.head == 0) return false;
-  dropFirst(id, longest, DROP_QUEUE);
+  dropFirst(id, longest, cause);
   return true;
 }
 

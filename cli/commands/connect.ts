@@ -41,6 +41,8 @@ export interface ConnectFlags {
   readonly passwordFile?: string;
   readonly plainPassword?: boolean;
   readonly anonymous?: boolean;
+  readonly clientCertificate?: string;
+  readonly clientKey?: string;
   readonly tap?: string;
   readonly address?: readonly string[];
   readonly mtu?: number;
@@ -89,7 +91,7 @@ export function defineConnect(program: Command, context: Context): void {
         'Options go before the profile, and every switch has its opposite for that: --qos, --encrypt, --offload, --no-bridge, ' +
         '--no-half-duplex, --no-plain-password, --no-proxy, --no-dhcp, --no-kill-switch.\n\n' +
         'The password comes from --password-file, or from the variable ETHERLOOM_PASSWORD, or is asked for at a terminal. ' +
-        'Without any of them, or with an empty answer, the login is anonymous.\n\n' +
+        'Without any of them, or with an empty answer, the login is anonymous. With --client-certificate there is no password.\n\n' +
         'The server is trusted by --pin, by --ca, or when a CA of the runtime signed its certificate for this host; otherwise ' +
         'you are asked once at a terminal, and the answer is remembered.\n\n' +
         'Who you are to a proxy is read from --proxy-credentials-file, or from the variable ETHERLOOM_PROXY_CREDENTIALS: ' +
@@ -115,6 +117,16 @@ export function defineConnect(program: Command, context: Context): void {
     .option(
       '--plain-password',
       'send the password itself through TLS, for a user whom the server looks up elsewhere (RADIUS, NT domain)',
+    )
+    .addOption(
+      new Option(
+        '--client-certificate <file>',
+        'log in with this certificate, PEM or DER, in place of a password; its key is RSA',
+      ).conflicts(['passwordFile', 'plainPassword', 'anonymous']),
+    )
+    .option(
+      '--client-key <file>',
+      'the private key of that certificate, PEM; its passphrase comes from the variable ETHERLOOM_KEY_PASSPHRASE or is asked for',
     )
     .option('--tap <name>', 'the TAP device to create', byRule(tapName))
     .addOption(
@@ -272,6 +284,8 @@ const PROFILE = `The profile, in which everything may be left to the options:
   hub: lab
   user: alice
   passwordFile: alice.pw                # or anonymous: true; with plainPassword: true it is sent as it is
+  # clientCertificate: alice.crt        # in place of a password, with
+  # clientKey: alice.key
   tap: { name: vpn0, address: 10.90.0.2/24, mtu: 1500, offload: true, busyPoll: 0 }   # or a list of addresses
                                         # or { name: vpn0, dhcp: true, ipv6: auto }; ipv6: dhcp, off; mac: 02:11:22:33:44:55
   routes: [10.0.0.0/8]                  # or default, or auto: what the DHCP server says
@@ -306,6 +320,10 @@ const EXAMPLES = [
   [
     'etherloom connect [2001:db8::1]:5555 --hub lab --user alice --password-file alice.pw --tap vpn0 --pin 9f86d081...',
     'asks nothing',
+  ],
+  [
+    'etherloom connect vpn.example.com --hub lab --user alice --client-certificate alice.crt --client-key alice.key --tap vpn0',
+    'with a certificate',
   ],
   [
     'etherloom connect vpn.example.com --hub lab --user alice --tap vpn0 --dhcp --route default --dns auto --kill-switch',

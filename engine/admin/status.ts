@@ -13,8 +13,26 @@ export interface NodeStatus {
   readonly listeners: readonly string[];
   readonly core: CoreStatus;
   readonly hubs: readonly HubStatus[];
+  /** On a server: what is done about those who guess passwords. */
+  readonly logins?: LoginStatus;
   /** On a client: what its session is doing. */
   readonly client?: ClientStatus;
+}
+
+/** Counted since the start, unless it says "now". */
+export interface LoginStatus {
+  /** Logins with a wrong password, certificate or user. */
+  readonly failures: number;
+  /** Logins that had to wait before they were looked at. */
+  readonly delayed: number;
+  /** Logins that were told to come back later, because too many waited. */
+  readonly turnedAway: number;
+  /** Logins that wait now. */
+  readonly waiting: number;
+  /** Sources whose logins wait now: addresses, and IPv6 networks of 64 bits. */
+  readonly slowedSources: number;
+  /** Users for whom now all wait who have not been in their account before. */
+  readonly slowedUsers: number;
 }
 
 export interface CoreStatus {

@@ -1,6 +1,7 @@
 import type { NodeStatus } from '../admin/status.ts';
 import type { PriorityRule } from '../core.ts';
 import type { ChannelSecurity, ProxyOptions } from '../host.ts';
+import type { Signer } from '../login/client-login.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { Congestion } from '../session/congestion.ts';
 import type { TlsChoice } from '../tls-legacy/choice.ts';
@@ -15,7 +16,9 @@ export interface ClientOptions {
   readonly credential:
     | { readonly kind: 'anonymous' }
     | { readonly kind: 'hashed'; readonly password: Uint8Array }
-    | { readonly kind: 'plain'; readonly password: Uint8Array };
+    | { readonly kind: 'plain'; readonly password: Uint8Array }
+    /** DER, and the key that belongs to it. */
+    | { readonly kind: 'certificate'; readonly certificate: Uint8Array; readonly key: Signer };
   readonly tap: TapPortOptions;
   /** What is set in the machine while the session is up; absent: the TAP with its addresses, and nothing else. */
   readonly settings?: ClientSettings;

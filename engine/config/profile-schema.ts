@@ -42,6 +42,8 @@ export const profileSchema = section({
   passwordFile: value(filePath).optional(),
   plainPassword: value(yesOrNo).optional(),
   anonymous: value(yesOrNo).optional(),
+  clientCertificate: value(filePath).optional(),
+  clientKey: value(filePath).optional(),
   tls: section(tlsKeys).prefault({}),
   tap: section({
     ...tapKeys,

@@ -19,6 +19,8 @@ export interface ConnectProfile {
   readonly passwordFile?: string;
   readonly plainPassword?: boolean;
   readonly anonymous?: boolean;
+  readonly clientCertificate?: string;
+  readonly clientKey?: string;
   readonly tls: TlsSettings;
   readonly tap: {
     readonly name?: string;
@@ -107,4 +109,7 @@ const EXCLUSIVE: readonly (readonly string[])[] = [
   ['ca', 'insecure'],
   ['anonymous', 'passwordFile'],
   ['anonymous', 'plainPassword'],
+  ['anonymous', 'clientCertificate'],
+  ['passwordFile', 'clientCertificate'],
+  ['plainPassword', 'clientCertificate'],
 ];

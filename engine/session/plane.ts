@@ -63,6 +63,8 @@ export class Plane {
   #turnIsDue = false;
   #sending = false;
   #holdEnds = false;
+  /** When frames that wait for a limit or a rule are looked at, host's ms; Infinity: nobody waits. */
+  #dueAt = Number.POSITIVE_INFINITY;
   /** When the last turn was, host's ms. */
   #lastTurn = 0;
 
@@ -280,14 +282,26 @@ export class Plane {
     this.#sending = true;
     try {
       if (this.#core.hasPunted) this.#handPunted();
-      this.#writeTaps();
       const now = this.#clock.now();
+      if (this.#core.dueAt <= now) this.#core.goOn(now);
+      this.#writeTaps();
       for (let offers = this.#core.fill(now); offers > 0; offers = this.#core.fill(now)) {
         for (let i = 0; i < offers; i++) this.#write(i);
       }
     } finally {
       this.#sending = false;
     }
+    if (this.#core.dueAt < this.#dueAt) this.#awaitDue();
+  }
+
+  /** A time that comes earlier than the one that is awaited has a timer of its own. */
+  #awaitDue(): void {
+    const due = this.#core.dueAt;
+    this.#dueAt = due;
+    this.#scheduler.after(Math.max(0, due - this.#clock.now()), () => {
+      if (this.#dueAt === due) this.#dueAt = Number.POSITIVE_INFINITY;
+      this.wake();
+    });
   }
 
   #handPunted(): void {

@@ -11,12 +11,14 @@ import { describeRuntime } from '../shared/runtime.ts';
 import { scheduler } from '../shared/scheduler.ts';
 import { loadLibc } from './libc.ts';
 import { network } from './network.ts';
+import { plain } from './plain.ts';
 import { createStartWaiter } from './waiter.ts';
 
 /** What Bun lends to the engine. Call it once in a process. */
 export function createHost(): Host {
   return {
     network,
+    plain,
     certificates,
     taps: createTaps(() => {
       const { libc, library } = loadLibc();

@@ -11,12 +11,14 @@ import { describeRuntime } from '../shared/runtime.ts';
 import { scheduler } from '../shared/scheduler.ts';
 import { loadLibc } from './libc.ts';
 import { network } from './network.ts';
+import { plain } from './plain.ts';
 import { startWaiter } from './waiter.ts';
 
 /** What Node lends to the engine. Call it once in a process. */
 export function createHost(): Host {
   return {
     network,
+    plain,
     certificates,
     taps: createTaps(() => {
       const libc = loadLibc();
