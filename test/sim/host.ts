@@ -148,7 +148,7 @@ export class SimHost implements Host {
         return tap;
       },
     };
-    const connect = (options: Place & Pick<ConnectOptions, 'way'>, handler: ChannelHandler): Channel => {
+    const connect = (options: Place & Pick<ConnectOptions, 'way' | 'proxy'>, handler: ChannelHandler): Channel => {
       const local: Address = { address, port: port++ };
       const remote: Address = { address: options.host, port: options.port };
       const [client, server] = SimChannel.pair(world, net.link, local, remote);
