@@ -108,7 +108,7 @@ function readMark(): { readonly identity: Identity; readonly saved: DnsSaved; re
   try {
     const { pid, start, boot, sum, ...saved } = JSON.parse(match[1]!);
     const rest = text!.split('\n').slice(2).join('\n');
-    const identity = { pid, start, boot, network: '', mounts: '' };
+    const identity = { pid, start, boot, network: '' };
     return { identity, saved, intact: text!.startsWith('# Etherloom ') && sumOf(rest) === sum };
   } catch {
     return undefined;
