@@ -61,6 +61,8 @@ export class Approach implements Wire, Dialled {
   #cancel: () => void = () => undefined;
   /** Addresses of the next hop that have not been tried yet; only where the engine keeps the route there. */
   #addresses: readonly string[] = [];
+  /** One has failed, and the next is tried in the next turn. */
+  #between = false;
 
   constructor(options: ConnectOptions, handler: ChannelHandler, dialer: Dialer) {
     this.options = options;
@@ -71,6 +73,7 @@ export class Approach implements Wire, Dialled {
     this.#target = { host, port };
     this.#timer = setTimeout(() => {
       this.#addresses = [];
+      this.#between = false;
       this.fail({ code: 'ETIMEDOUT' });
     }, timeoutMs);
     this.#start().catch((error: unknown) =>
@@ -137,12 +140,17 @@ export class Approach implements Wire, Dialled {
 
   /** @param error What the runtime said, or a `HostFailure` whose message is the reason alone. */
   fail(error: unknown): void {
-    if (this.over) return;
+    if (this.over || (this.#between && this.#step === 'tcp')) return;
     const { proxy } = this.options;
     const [next, ...others] = this.#addresses;
     if (this.#step === 'tcp' && next !== undefined) {
       this.#addresses = others;
-      this.#dialAddress(next);
+      this.#between = true;
+      // Bun says of one attempt twice that it failed: the second time is over before the next one begins.
+      setImmediate(() => {
+        this.#between = false;
+        this.#dialAddress(next);
+      });
       return;
     }
     const late = (error as { code?: unknown } | null | undefined)?.code === 'ETIMEDOUT';

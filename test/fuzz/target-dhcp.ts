@@ -31,7 +31,7 @@ export function dhcp4Target(): Target {
     new Uint8Array(answer(question, { type, address: '10.9.0.50', options: lease(100, ...options) ?? [] }));
   return {
     name: 'dhcp4',
-    cost: 16,
+    cost: 32,
     seeds: [made(OFFER), made(ACK), made(NAK), made(OFFER, ...more), made(ACK, ...more)],
     words: words('\x35\x01\x05', '\x34\x01\x03', '\x79\x00', '\x77\x02\xc0\x00', '\x33\x04\xff\xff\xff\xff', '\xff'),
     maxBytes: 1_600,
@@ -124,7 +124,7 @@ export function dhcp6Target(): Target {
   );
   return {
     name: 'dhcp6',
-    cost: 16,
+    cost: 32,
     seeds: [
       made(2, ...association),
       made(7, ...association, ...settings),

@@ -175,7 +175,7 @@ describe.skipIf(missingSettingsPeers().length > 0).each(['node', 'bun'] as const
     const options = [
       'subnet 255.255.255.0',
       'router 10.90.0.1',
-      'lease 10',
+      'lease 6',
       'staticroutes 203.0.113.0/24 10.90.0.1',
       'dns 10.90.0.1',
     ];
@@ -204,7 +204,7 @@ describe.skipIf(missingSettingsPeers().length > 0).each(['node', 'bun'] as const
     await expect
       .poll(async () => (await leased()).map(({ origin }) => origin), { timeout: 10 * SECOND })
       .toContain('slaac');
-    // Half of ten seconds later it has another end, and the address is the same.
+    // Half of its time later it has another end, and the address is the same.
     await expect
       .poll(async () => (await leased()).find(({ origin }) => origin === 'dhcp')?.expires ?? '', {
         timeout: 20 * SECOND,

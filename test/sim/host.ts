@@ -179,7 +179,7 @@ export class SimHost implements Host {
         const [client, server] = SimChannel.pair(world, net.link, local, remote);
         client.handler = handler;
         try {
-          options.way?.found(options.way.known.length > 0 ? options.way.known : [options.host]);
+          options.way?.found(options.way.known.length > 0 ? options.way.known : [(options.proxy ?? options).host]);
         } catch (error) {
           world.soon(() => client.finish(error as HostError));
           return client;

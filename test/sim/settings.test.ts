@@ -1,6 +1,6 @@
 /** A client's addresses and settings, with a DHCP server behind the server's TAP. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { ClientSettings } from '../../engine/client/options.ts';
+import type { ClientOptions, ClientSettings } from '../../engine/client/options.ts';
 import { type Answer, type Asked, answer, asked, lease } from '../unit/dhcp/model4.ts';
 import { SimLab } from './lab.ts';
 
@@ -40,8 +40,8 @@ beforeEach(async () => {
   look();
 });
 
-async function bound(settings: ClientSettings) {
-  const made = await lab.connected({ settings });
+async function bound(settings: ClientSettings, options: Partial<ClientOptions> = {}) {
+  const made = await lab.connected({ settings, ...options });
   await lab.world.until(() => made.events.some(({ kind }) => kind === 'addressed'), 10_000);
   return { ...made, machine: made.host.machine, events: made.events };
 }
@@ -195,4 +195,14 @@ test('the kill switch lets attached networks pass when asked to, and follows the
   machine.lan = ['172.20.0.0/16'];
   host.addressesChanged(['172.20.0.5']);
   expect(machine.made.get('firewall')).toMatchObject({ lan: ['172.20.0.0/16'] });
+});
+
+test('with a proxy it is the proxy that stays reachable, at its own port', async () => {
+  const proxy = { kind: 'socks5', host: '10.0.0.77', port: 1080 } as const;
+  const { machine, client } = await bound({ ...EVERYTHING, gateways: ['10.9.0.9'] }, { proxy });
+  expect(machine.made.get('firewall')).toMatchObject({ servers: ['10.0.0.77'], port: 1080 });
+  expect(machine.made.get('rule 4 0 10.0.0.77')).toMatchObject({ to: { address: '10.0.0.77', port: 1080 } });
+  // The profile's router is in front of that of DHCP.
+  expect(machine.made.get('route 0.0.0.0/0')).toMatchObject({ via: '10.9.0.9' });
+  expect(client.status().client?.settings?.servers).toEqual(['10.0.0.77']);
 });

@@ -55,7 +55,8 @@ export function applyDns(change: Dns, saved: DnsSaved, identity: Identity): void
       demand('set the DNS domains', 'resolvectl', ['domain', tap, ...search, '~.']);
       return;
     case 'resolvconf':
-      demand('set the DNS servers', 'resolvconf', ['-a', saved.record!], body(change));
+      // Before all others, and instead of them; Debian's own resolvconf passes over what it does not know.
+      demand('set the DNS servers', 'resolvconf', ['-a', saved.record!, '-m', '0', '-x'], body(change));
       return;
     default:
       replaceFile(body(change), saved, identity);
@@ -107,7 +108,7 @@ function readMark(): { readonly identity: Identity; readonly saved: DnsSaved; re
   try {
     const { pid, start, boot, sum, ...saved } = JSON.parse(match[1]!);
     const rest = text!.split('\n').slice(2).join('\n');
-    const identity = { pid, start, boot, network: '', mounts: '' };
+    const identity = { pid, start, boot, network: '' };
     return { identity, saved, intact: text!.startsWith('# Etherloom ') && sumOf(rest) === sum };
   } catch {
     return undefined;

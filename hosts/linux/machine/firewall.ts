@@ -48,7 +48,6 @@ function ruleset(table: string, { tap, servers, port, lan }: Firewall): string {
       `tcp dport ${port} accept`,
     ),
     // What a link needs to come up and to stay: DHCP (RFC 2131, RFC 8415), neighbours and routers (RFC 4861), groups.
-    'ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept',
     'udp sport 68 udp dport 67 accept',
     'ip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 accept',
     'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report } accept',

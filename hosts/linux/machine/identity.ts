@@ -8,9 +8,8 @@ export interface Identity {
   readonly start: string;
   /** Of this boot of the kernel. */
   readonly boot: string;
-  /** The network and the mount namespace. */
+  /** The network namespace. */
   readonly network: string;
-  readonly mounts: string;
 }
 
 export function ownIdentity(): Identity {
@@ -18,8 +17,7 @@ export function ownIdentity(): Identity {
     pid: process.pid,
     start: startOf(process.pid) ?? '',
     boot: bootId(),
-    network: namespace('net'),
-    mounts: namespace('mnt'),
+    network: networkNamespace(),
   };
 }
 
@@ -30,7 +28,7 @@ export function isAlive({ pid, start, boot }: Identity): boolean {
 
 /** Whether what it changed is what this process sees: after a boot routes and rules are new. */
 export function sameNetwork({ boot, network }: Identity): boolean {
-  return boot === bootId() && network === namespace('net');
+  return boot === bootId() && network === networkNamespace();
 }
 
 export function bootId(): string {
@@ -46,8 +44,8 @@ export function startOf(pid: number): string | undefined {
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }
 
-function namespace(kind: 'net' | 'mnt'): string {
-  const { dev, ino } = statSync(`/proc/self/ns/${kind}`);
+function networkNamespace(): string {
+  const { dev, ino } = statSync('/proc/self/ns/net');
   return `${dev}:${ino}`;
 }
 
