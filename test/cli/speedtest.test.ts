@@ -94,7 +94,7 @@ describe('the client', () => {
     const { engine } = engineThat('done');
     const io = fakeIo({ tty: true });
     await runCommand(['speedtest', 'h', '--duration', '2'], io, engine);
-    const line = `[${'#'.repeat(12)}${'-'.repeat(12)}] 1.0 of 2 s  down 8.00 Gbit/s  up 0 bit/s  1.3 ms`;
+    const line = `[${'#'.repeat(8)}${'-'.repeat(8)}] 1.0 of 2 s  down 8.00 Gbit/s  up 0 bit/s  1.3 ms`;
     expect(io.err()).toBe(`\r${line}\u001b[K\r\u001b[K`);
   });
 
@@ -229,6 +229,6 @@ describe('text', () => {
     new ProgressBar({ ...output, isTTY: false } as never).show(0.5, 'text');
     expect(written).toEqual([]);
     new ProgressBar(output as never).show(2, 'text');
-    expect(written).toEqual([`\r[${'#'.repeat(18)}\u001b[K`]);
+    expect(written).toEqual([`\r[${'#'.repeat(16)}] \u001b[K`]);
   });
 });
