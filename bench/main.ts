@@ -14,6 +14,7 @@ const HELP = `Usage: npm run bench -- NAME [options]
   sessions     a server with many idle sessions: memory, and whether it keeps them
   bare         the stream of a session without encryption against a socket that never had TLS
   bridge       a bridged interface against a TAP, one TCP flow each way (about 2 minutes)
+  speedtest    etherloom speedtest against iperf3, over a cable and over one of 500 Mbit/s (about 4 minutes)
   restart      how long a client's traffic rests when its server is restarted
   cascade      a flow through two hubs that are joined, beside one through one hub (about 3 minutes a round)
   loop         how long it takes until a loop of three servers is cut
@@ -22,9 +23,9 @@ const HELP = `Usage: npm run bench -- NAME [options]
   wan          flows and calls over long and limited lines, by the number of connections (about 20 minutes a round)
 
   --json             results as JSON
-  --runtime NAME     sessions, compression, wan, waking, bare, bridge, restart, cascade, loop: node or bun; both when absent
-  --rounds N         crypto, deflate, compression, wan, tunnel, waking, bare, bridge, restart, cascade, loop: how often each has its turn, 3 when absent
-  --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare, bridge, cascade, compression, wan: length of one transfer, 3 when absent (wan: 8)
+  --runtime NAME     sessions, compression, wan, waking, bare, bridge, restart, cascade, loop, speedtest: node or bun; both when absent
+  --rounds N         crypto, deflate, compression, wan, tunnel, waking, bare, bridge, restart, cascade, loop, speedtest: how often each has its turn, 3 when absent
+  --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare, bridge, cascade, compression, wan, speedtest: length of one transfer, 3 when absent (wan: 8)
   --milliseconds N   core: length of one measurement, 200 when absent; crypto: of the rounds of one together
   --build NAME       core: simd or scalar; both when absent
   --sizes LIST       deflate: bytes of a frame, separated by commas; 64 to 65000 when absent
@@ -110,6 +111,10 @@ async function main(): Promise<void> {
     const { renderBridgeBench, runBridgeBench } = await import('./bridge.ts');
     const results = await runBridgeBench({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '3') });
     console.log(values.json ? JSON.stringify({ results }) : renderBridgeBench(results));
+  } else if (name === 'speedtest') {
+    const { renderSpeedtest, runSpeedtestBench } = await import('./speedtest.ts');
+    const results = await runSpeedtestBench({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '3') });
+    console.log(values.json ? JSON.stringify({ results }) : renderSpeedtest(results));
   } else if (name === 'restart') {
     const { renderRestart, runRestart } = await import('./restart.ts');
     const results = await runRestart(turns(values));
@@ -145,7 +150,7 @@ async function main(): Promise<void> {
     throw new UsageError(
       name === undefined
         ? HELP
-        : `there is no bench "${name}": expected core, deflate, crypto, compression, sessions, bare, bridge, restart, cascade, loop, tunnel, waking or wan`,
+        : `there is no bench "${name}": expected core, deflate, crypto, compression, sessions, bare, bridge, speedtest, restart, cascade, loop, tunnel, waking or wan`,
     );
   }
 }

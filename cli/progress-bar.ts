@@ -1,6 +1,7 @@
 import type { Output } from './io.ts';
 
-const BAR_CELLS = 24;
+/** With rates of four digits and a round trip the line fits 80 columns. */
+const BAR_CELLS = 16;
 
 /** One line at the bottom of a terminal that is drawn again and again. Where there is no terminal it shows nothing. */
 export class ProgressBar {

@@ -12,3 +12,6 @@ export { hashedPassword } from './login/password.ts';
 export { PRODUCT, RELEASE } from './product.ts';
 export type { HubOptions, RunningServer, ServerOptions, UserOptions } from './server/options.ts';
 export { startServer } from './server/server.ts';
+export { startSpeedtest, startSpeedtestServer } from './speedtest/index.ts';
+export type * from './speedtest/options.ts';
+export type { Latency, SpeedtestResult } from './speedtest/result.ts';

@@ -204,7 +204,8 @@ export class Probe implements ChannelHandler {
       const right = view.getUint32(0) === this.#answer && view.getUint32(4) === ~this.#answer >>> 0;
       if (asked === undefined || !right) return this.#give();
       this.#answer++;
-      this.lastMs = this.#host.clock.now() - asked.at;
+      // To the microsecond: clocks tell no more.
+      this.lastMs = Math.round((this.#host.clock.now() - asked.at) * 1000) / 1000;
       (asked.load ? this.#load : this.#idle).add(this.lastMs);
     }
     if (this.#asked.length > 0) return;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { ECHO_ANSWER, encodeHeader, encodeReport, GREETING, STOP } from '../../engine/speedtest/wire.ts';
-import { GOOD_LINK } from './channel.ts';
-import { SpeedtestLab } from './speedtest-lab.ts';
+import { ECHO_ANSWER, encodeHeader, encodeReport, GREETING, STOP } from '../../../engine/speedtest/wire.ts';
+import { GOOD_LINK } from '../../sim/channel.ts';
+import { SpeedtestLab } from './lab.ts';
 
 const ID = 0x1122_3344_5566_7788n;
 const STOPS = new Uint8Array(512).fill(STOP);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { encodeHeader, encodeReport, GREETING, STOP } from '../../engine/speedtest/wire.ts';
-import { type Raw, SpeedtestLab } from './speedtest-lab.ts';
+import { encodeHeader, encodeReport, GREETING, STOP } from '../../../engine/speedtest/wire.ts';
+import { type Raw, SpeedtestLab } from './lab.ts';
 
 describe('our client and our server', () => {
   test.each([

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { createFiller, FILLER_BYTES } from '../../engine/speedtest/filler.ts';
-import { computeResult } from '../../engine/speedtest/result.ts';
-import { RoundTrips } from '../../engine/speedtest/round-trips.ts';
-import { decodeHeader, decodeReport, encodeHeader, encodeReport } from '../../engine/speedtest/wire.ts';
+import { createFiller, FILLER_BYTES } from '../../../engine/speedtest/filler.ts';
+import { computeResult } from '../../../engine/speedtest/result.ts';
+import { RoundTrips } from '../../../engine/speedtest/round-trips.ts';
+import { decodeHeader, decodeReport, encodeHeader, encodeReport } from '../../../engine/speedtest/wire.ts';
 
 describe('the result', () => {
   test('is that of the reference: 897,777 raw bytes in 2.005 s, doubled', () => {

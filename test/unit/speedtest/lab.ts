@@ -1,18 +1,18 @@
 /** Throughput measurement between two hosts of the simulator, and the raw ends of its connections. */
 
-import type { HostError, TcpStream } from '../../engine/host.ts';
-import { startSpeedtest } from '../../engine/speedtest/client.ts';
+import type { HostError, TcpStream } from '../../../engine/host.ts';
+import { startSpeedtest } from '../../../engine/speedtest/client.ts';
 import type {
   RunningSpeedtestServer,
   RunSummary,
   SpeedtestEnd,
   SpeedtestEvent,
   SpeedtestOptions,
-} from '../../engine/speedtest/options.ts';
-import { startSpeedtestServer } from '../../engine/speedtest/server.ts';
-import type { LinkOptions } from './channel.ts';
-import { SimHost, SimNetwork } from './host.ts';
-import { World } from './world.ts';
+} from '../../../engine/speedtest/options.ts';
+import { startSpeedtestServer } from '../../../engine/speedtest/server.ts';
+import type { LinkOptions } from '../../sim/channel.ts';
+import { SimHost, SimNetwork } from '../../sim/host.ts';
+import { World } from '../../sim/world.ts';
 
 export const SERVER = '10.0.0.1';
 export const PORT = 9821;
