@@ -1,7 +1,7 @@
 /** The way of a frame through a hub, `protocol/data-plane.md` §6.1 and §6.2. */
 
-import { DROP_HOST, DROP_LOOP, DROP_MALFORMED, DROP_MEMORY, DROP_SAME_PORT, DROP_SOURCE, DROP_STORM } from '../counters';
-import { NONE, SEGMENTS } from '../memory';
+import { DROP_HOST, DROP_LOOP, DROP_MALFORMED, DROP_MEMORY, DROP_SAME_PORT, DROP_SOURCE, DROP_STORM, DROP_TOO_LONG_FOR_PORT } from '../counters';
+import { NONE, SEGMENTS, TCP_SEGMENT_MIN } from '../memory';
 import { finish, segment } from '../offload/segment';
 import { headerBytes, isSound } from '../offload/sound';
 import { frameOf, releaseSlot, Slot, takeSlot } from '../pool';
@@ -9,8 +9,10 @@ import { countDrop, Port, portAt, PORT_BLOCKED, PORT_NO_STORM_LIMIT, PORT_OFFLOA
 import { enqueue } from '../queue/queue';
 import { flowTag } from '../queue/tag';
 import { bpduBridge, destination, ETHERTYPE_ARP, isBpdu, isGroup, MAC_BROADCAST, source } from '../wire/ethernet';
-import { destinationIp, etherType, parse, protocol, sourceIp, vlan } from '../wire/packet';
+import { destinationIp, etherType, parse, protocol, sourceIp, tagged, vlan } from '../wire/packet';
+import { TCP } from '../wire/tcp';
 import { UDP } from '../wire/udp';
+import { VLAN_BYTES } from '../wire/vlan';
 import { isOfHost } from './bridged';
 import { learn, lookup } from './fdb';
 import { hubAt, MODE_PATCH } from './hubs';
@@ -131,6 +133,7 @@ function deliver(to: u32, slot: u32): void {
   if (port.host != 0 && isOfHost(frameOf(slot), port.host)) return countDrop(to, DROP_HOST);
   if (syn && port.mss != 0) return deliverClamped(to, slot);
   const s = changetype<Slot>(slot);
+  if (s.segment != 0 && protocol == TCP && unit > longest(port) && takes(port, s)) return deliverShorter(to, slot);
   if (!s.unfinished || takes(port, s)) return enqueue(to, slot, unit, tag, time);
   if (s.segment == 0) {
     finish(slot);
@@ -153,6 +156,33 @@ function deliverClamped(to: u32, slot: u32): void {
   clampMss(frameOf(copy), portAt(to).mss, c.unfinished != 0);
   if (c.unfinished && !(portAt(to).flags & PORT_OFFLOAD)) finish(copy);
   enqueue(to, copy, unit, tag, time);
+  releaseSlot(copy);
+}
+
+/** The longest frame for a port whose limit leaves room for a VLAN tag. */
+@inline
+function longest(port: Port): u32 {
+  return tagged ? port.frameMax : port.frameMax - VLAN_BYTES;
+}
+
+/**
+ * A super-frame of TCP whose frames would be too long for the port: it gets the same bytes in shorter ones. That is so while
+ * the ends of a connection have not been told of a smaller MSS, as it was there before the port.
+ */
+function deliverShorter(to: u32, slot: u32): void {
+  const most = longest(portAt(to));
+  const s = changetype<Slot>(slot);
+  if (most < headerBytes + TCP_SEGMENT_MIN) return countDrop(to, DROP_TOO_LONG_FOR_PORT);
+  const copy = takeSlot(s.length);
+  if (copy == 0) return countDrop(to, DROP_MEMORY);
+  const c = changetype<Slot>(copy);
+  const payload = most - headerBytes;
+  c.length = s.length;
+  c.unfinished = 1;
+  c.segment = <u16>payload;
+  c.frames = <u16>((s.length - headerBytes + payload - 1) / payload);
+  memory.copy(frameOf(copy), frameOf(slot), s.length);
+  enqueue(to, copy, most, tag, time);
   releaseSlot(copy);
 }
 
