@@ -2,8 +2,9 @@
 
 import {
   DROP_ACCESS, DROP_HOST, DROP_LOOP, DROP_MALFORMED, DROP_MEMORY, DROP_POLICY, DROP_QUEUE, DROP_RATE, DROP_SAME_PORT, DROP_SOURCE, DROP_STORM,
+  DROP_TOO_LONG_FOR_PORT,
 } from '../counters';
-import { NONE, SEGMENTS } from '../memory';
+import { NONE, SEGMENTS, TCP_SEGMENT_MIN } from '../memory';
 import { finish, segment } from '../offload/segment';
 import { headerBytes, isSound } from '../offload/sound';
 import { accessRule, AccessRule, NO_RULE, OPEN, ruleOnEntry, ruleOnExit } from '../policy/access';
@@ -27,7 +28,9 @@ import { flowTag } from '../queue/tag';
 import { random32 } from '../random';
 import { bpduBridge, destination, ETHERTYPE_ARP, isBpdu, isGroup, MAC_BROADCAST, source } from '../wire/ethernet';
 import { destinationIp, etherType, parse, protocol, sourceIp, tagged, vlan } from '../wire/packet';
+import { TCP } from '../wire/tcp';
 import { UDP } from '../wire/udp';
+import { VLAN_BYTES } from '../wire/vlan';
 import { isOfHost } from './bridged';
 import { learn, lookup } from './fdb';
 import { hubAt, Hub, MODE_PATCH } from './hubs';
@@ -307,6 +310,7 @@ function put(to: u32, slot: u32): void {
   const port = portAt(to);
   if (syn && port.mss != 0) return deliverClamped(to, slot);
   const s = changetype<Slot>(slot);
+  if (s.segment != 0 && protocol == TCP && unit > longest(port) && takes(port, s)) return deliverShorter(to, slot);
   if (!s.unfinished || takes(port, s)) return enqueue(to, slot, unit, tag, time);
   if (s.segment == 0) {
     finish(slot);
@@ -402,6 +406,33 @@ function untagFor(rules: Rules): void {
   if (!tagged || vlan != rules.vlan) return;
   rules.untags = 1;
   untags = true;
+}
+
+/** The longest frame for a port whose limit leaves room for a VLAN tag. */
+@inline
+function longest(port: Port): u32 {
+  return tagged ? port.frameMax : port.frameMax - VLAN_BYTES;
+}
+
+/**
+ * A super-frame of TCP whose frames would be too long for the port: it gets the same bytes in shorter ones. That is so while
+ * the ends of a connection have not been told of a smaller MSS, as it was there before the port.
+ */
+function deliverShorter(to: u32, slot: u32): void {
+  const most = longest(portAt(to));
+  const s = changetype<Slot>(slot);
+  if (most < headerBytes + TCP_SEGMENT_MIN) return countDrop(to, DROP_TOO_LONG_FOR_PORT);
+  const copy = takeSlot(s.length);
+  if (copy == 0) return countDrop(to, DROP_MEMORY);
+  const c = changetype<Slot>(copy);
+  const payload = most - headerBytes;
+  c.length = s.length;
+  c.unfinished = 1;
+  c.segment = <u16>payload;
+  c.frames = <u16>((s.length - headerBytes + payload - 1) / payload);
+  memory.copy(frameOf(copy), frameOf(slot), s.length);
+  enqueue(to, copy, most, tag, time);
+  releaseSlot(copy);
 }
 
 /** Whether the port takes the unfinished frame as it is. A super-frame would block a slow connection for too long. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { formatStatus } from '../../cli/status-text.ts';
 import { formatBytes, formatCount, formatDuration, printable, table } from '../../cli/text.ts';
+import type { BridgeStatus } from '../../engine/admin/status.ts';
 import { sampleStatus } from './support.ts';
 
 const NOW = Date.parse('2026-01-02T03:04:05.000Z');
@@ -38,6 +39,28 @@ test('logins that failed, once there are some', () => {
   expect(lineOf({ failures: 1234, delayed: 80, turnedAway: 7, waiting: 1, slowedSources: 1, slowedUsers: 2 })).toBe(
     '  logins        1,234 failed, 80 slowed, 7 turned away; now 1 waits, 1 source and 2 users slowed',
   );
+});
+
+test('bridged interfaces', () => {
+  const status = sampleStatus('server');
+  const [hub] = status.hubs;
+  const since = hub!.taps[0]!.since;
+  const counters = { since, queuedBytes: 0, received: { frames: 1, bytes: 60 }, sent: { frames: 2, bytes: 120 } };
+  const bridges: BridgeStatus[] = [
+    { ...counters, name: 'eth1', state: 'open', mtu: 1500, drops: { 'interface-down': 3 } },
+    { ...counters, name: 'eth2', state: 'waiting', lastError: 'it is gone', drops: {} },
+  ];
+  const text = formatStatus(
+    { ...status, role: 'bridge', listeners: [], hubs: [{ ...hub!, sessions: [], bridges }] },
+    NOW,
+  );
+  expect(text).toMatch(/^Etherloom bridge\n/);
+  expect(text).toContain(`Hub lab: 0 sessions, 1 TAP, 2 bridges, 12 addresses in the forwarding table
+  TAP     SINCE    IN             OUT               QUEUE  DROPPED
+  elsrv0  1 d 3 h  0 frames, 0 B  1 frame, 2.0 KiB  0 B    -
+  BRIDGE  STATE                SINCE    MTU   IN             OUT              QUEUE  DROPPED
+  eth1    open                 1 d 3 h  1500  1 frame, 60 B  2 frames, 120 B  0 B    interface-down 3
+  eth2    waiting: it is gone  1 d 3 h        1 frame, 60 B  2 frames, 120 B  0 B    -`);
 });
 
 test('a client', () => {

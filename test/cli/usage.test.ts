@@ -45,7 +45,7 @@ describe('help and version', () => {
 
   test('the commands are found', () => {
     expect(COMMANDS).toEqual(
-      expect.arrayContaining(['server', 'connect', 'up', 'down', 'status', 'watch', 'hash-password']),
+      expect.arrayContaining(['server', 'bridge', 'connect', 'up', 'down', 'status', 'watch', 'hash-password']),
     );
   });
 

@@ -215,6 +215,40 @@ describe.each(BUILDS)('%s: the MSS', (build) => {
   });
 });
 
+describe.each(BUILDS)('%s: a super-frame of frames that are too long for a port', (build) => {
+  test('gets there in shorter ones, and to others as it is', () => {
+    for (const [udp, ipv6, tagBytes] of [
+      [false, false, 0],
+      [false, true, 0],
+      [false, false, 4],
+      [true, false, 0],
+    ] as const) {
+      const rig = new Rig(build);
+      const hub = rig.core.openSwitch(0);
+      const small = rig.tap(hub, { offload: true, offloadUdp: true, frameMax: 1_418 });
+      const large = rig.tap(hub, { offload: true, offloadUdp: true, frameMax: 1_604 });
+      const from = rig.tap(hub, { offload: true, offloadUdp: true, frameMax: 1_604 });
+      const payload = Uint8Array.from({ length: 14_480 }, (_, i) => i * 3);
+      const whole = packet(payload, { udp, ipv6, ...(tagBytes === 0 ? {} : { tag: 7 }) });
+      rig.arriveWith(virtioHeader(whole, 1_448), from, unfinished(whole));
+      rig.drain();
+      const headers = (port: number) =>
+        rig.takeHeaders(port).map((header) => new DataView(header.buffer).getUint16(4, true));
+      expect(headers(large)).toEqual([1_448]);
+      expect(hexes(rig.takeFrames(large))).toEqual(hexes([unfinished(whole)]));
+      if (udp) {
+        expect(rig.core.portCounters(small).drops).toEqual({ 'too-long-for-port': 1 });
+        continue;
+      }
+      // Ethernet, tag, IP and TCP.
+      const segment = 1_414 + tagBytes - (whole.length - payload.length);
+      expect(headers(small)).toEqual([segment]);
+      expect(hexes(rig.takeFrames(small))).toEqual(hexes([unfinished(whole)]));
+      expect(rig.core.portCounters(small)).toMatchObject({ drops: {}, sentFrames: Math.ceil(14_480 / segment) });
+    }
+  });
+});
+
 describe.each(BUILDS)('%s: a VLAN tag that the kernel took out', (build) => {
   /** As if the kernel had read the frame so. */
   function arriveTagged(rig: Rig, tap: number, tag: number[], header: Uint8Array, bytes: Uint8Array): void {

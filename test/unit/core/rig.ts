@@ -132,6 +132,11 @@ export class Rig {
     return take(this.delivered, port);
   }
 
+  /** The same, whatever the headers ask for. */
+  takeFrames(port: number): Uint8Array[] {
+    return take(this.delivered, port);
+  }
+
   /** The headers of the same frames; to be asked for first. */
   takeHeaders(port: number): Uint8Array[] {
     return take(this.headers, port);
