@@ -47,7 +47,7 @@ test.each([
   expect((await fs.readdir(folder)).filter((name) => /crt|key/.test(name))).toEqual([]);
   const asked = fakeIo({ folder });
   expect(await runCommand(['status', '--json'], asked)).toBe(0);
-  expect(JSON.parse(asked.out())).toEqual(sampleStatus('server'));
+  expect(JSON.parse(asked.out())).toEqual({ ...sampleStatus('server'), name: 'bridge' });
   io.signal('SIGTERM');
   expect(await done).toBe(0);
   expect(engine.closed).toBe(1);

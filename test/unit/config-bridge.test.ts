@@ -26,7 +26,11 @@ describe('a bridge', () => {
       log: { level: 'debug' },
     });
     const options = serverOptions(result.config, { certificate: '', key: '' });
-    expect(options).toMatchObject({ role: 'bridge', listen: [], hubs: result.config.hubs });
+    expect(options).toMatchObject({
+      role: 'bridge',
+      listen: [],
+      hubs: [{ name: 'lab', bridges: [{ interface: 'eth1' }] }],
+    });
   });
 
   test('has no listener and no certificate', () => {
