@@ -9,10 +9,11 @@ import { CODES_END } from './deflate/block';
 import { deflateZlib, initDeflate } from './deflate/deflate';
 import { INFLATE_END, inflateZlib } from './deflate/inflate';
 import {
-  CONNECTION_BYTES, CONNECTIONS, DEFLATE, DEFLATE_CODES, DEFLATE_COUNTS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES, DEFLATE_TOKENS, FRAME_MIN,
+  ACCESS, ACCESS_HUB_MAX, ACCESS_MAX, CONNECTION_BYTES, CONNECTIONS, DEFLATE, DEFLATE_CODES, DEFLATE_COUNTS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES, DEFLATE_TOKENS, FRAME_MIN,
   HASH_TABLE, HASH_TABLE_BYTES, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_ENTRY,
   INBOX_TABLE, KEEP_ALIVE_MAX, KEEP_ALIVE_RETIRE, LARGE_FRAME_MAX, NONE, ORDER_MS, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORTS, PUNT_BYTES, PUNTS, PUNTS_BYTES, SCRATCH,
-  SCRATCH_BYTES, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
+  SCRATCH_BYTES, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_READ_TAGS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAPS_READY,
+  RULE_BYTES, WAITING,
 } from './memory';
 import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
 import { accountOf, keepOf, orderOf, portAt, PORT_BLOCKED, PORT_CLASSES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, PORT_USED, takePort } from './port';
@@ -32,18 +33,23 @@ import { emptyKeep, takeBack } from './stream/keep';
 import { emptyOrder, goOnInOrder, inOrder, isAhead, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
 import { tend as tendPort } from './stream/stall';
 import { forgetPort, initFdb, sweepFdb } from './switch/fdb';
-import { framesForwarded, inject as injectFrame } from './switch/forward';
+import { framesForwarded, goOn as goOnFrames, inject as injectFrame } from './switch/forward';
 import { hubAt, joinHub, leaveHub, takeHub } from './switch/hubs';
+import { joinLink as joinLinkEnds, moveLinks as moveLinkFrames, partLink } from './switch/link';
 import { initPunts } from './switch/punt';
+import { leavePolicy, setHubRules, setPortPolicy, setPortRates, watchHub } from './policy/policy';
+import { initIps } from './policy/ip-table';
+import { forgetWaits, initWaits } from './policy/waits';
 import { initStorm } from './switch/storm';
 import { dropBatch, initTaps, tapRead as tapReadBatch, tapWrite as tapWriteBatch, widenPlaces } from './tap';
 import { destinationIp, destinationPort, etherType, flags, layer3, layer4, packetEnd, parse, protocol, sourceIp, sourcePort, vlan } from './wire/packet';
 
 export {
+  ACCESS, ACCESS_HUB_MAX, ACCESS_MAX, RULE_BYTES, WAITING,
   CODES_END, CONNECTION_BYTES, CONNECTIONS, DEFLATE, DEFLATE_CODES, DEFLATE_COUNTS, DEFLATE_RESULT, DEFLATE_RESULT_BYTES,
   DEFLATE_TOKENS, FRAME_MIN, HASH_TABLE, HASH_TABLE_BYTES, INFLATE_END, HOLD_MS, HUB_BYTES, HUBS, INBOX, INBOX_BYTES, INBOX_ENTRIES, INBOX_TABLE,
   KEEP_ALIVE_MAX, LARGE_FRAME_MAX, NONE, ORDER_MS, OUTBOX_ENTRIES, OUTBOX_TABLE, POOLS, PORT_BYTES, PORT_CLASSES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_USED, PORTS,
-  PUNT_BYTES, PUNTS, PUNTS_BYTES, SCRATCH, SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS,
+  PUNT_BYTES, PUNTS, PUNTS_BYTES, SCRATCH, SCRATCH_BYTES, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_READ_TAGS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS,
   TAPS_READY,
 };
 
@@ -66,6 +72,8 @@ export function init(small: u32, large: u32, out: u32, windows: u32, seed1: u64,
   initPunts();
   initFdb(seed1);
   initStorm(seed2);
+  initIps(seed1 ^ seed2);
+  initWaits();
   seedRandom(seed1 ^ (seed2 << 1));
   initDeflate();
 }
@@ -93,6 +101,7 @@ export function openPort(hub: u32, kind: u32, portFlags: u32, frameMax: u32, blo
   port.stationsMax = stationsMax;
   initBulk(id);
   joinHub(hub, id);
+  watchHub(id);
   sharePools(openPorts() + 1);
   if (kind == PORT_TAP && (portFlags & PORT_OFFLOAD || frameMax > SMALL_FRAME_MAX)) widenPlaces();
   return id;
@@ -105,15 +114,50 @@ export function closePort(id: u32): void {
     withdraw(port.firstConnection);
     closeConnectionState(port.firstConnection);
   }
+  leavePolicy(id);
+  forgetWaits(id);
   emptyOrder(id);
   emptyKeep(id);
   emptyQueues(id);
   if (port.kind == PORT_TAP) dropBatch(id);
+  partLink(id);
   forgetPort(id);
   unmarkReady(id);
   leaveHub(id);
   sharePools(openPorts() - 1);
   port.kind = PORT_FREE;
+}
+
+/** The address of the host itself on a bridged interface, 0 for none (`switch/bridged.ts`), and the port's MSS (`switch/mss.ts`). */
+export function guardPort(id: u32, host: u64, mss: u32): void {
+  const port = portAt(id);
+  port.host = host;
+  port.mss = mss;
+}
+
+/**
+ * What the policy of a port says: tests as bits (`policy/bits.ts`), PORT_ flags that it adds, stations and addresses that it
+ * may have, 0 for any number, its VLAN or 0, and the numbers of its user and group in access lists, 0 for none.
+ */
+export function setPolicy(
+  port: u32, source: u32, target: u32, flags: u32, stations: u32, ips: u32, ipv6s: u32, ownVlan: u32, user: u32, group: u32,
+): void {
+  setPortPolicy(port, source, target, flags, stations, ips, ipv6s, ownVlan, user, group);
+}
+
+/** Limits of what a session sends and gets, bytes per millisecond; 0: none. */
+export function setRates(port: u32, upload: f64, download: f64, now: f64): void {
+  setPortRates(port, upload, download, now);
+}
+
+/** The rules of a hub's access list: a part of ACCESS, of which so many count before it is known who gets a frame. */
+export function setAccess(hub: u32, first: u32, count: u32, entryRules: u32): void {
+  setHubRules(hub, first, count, entryRules);
+}
+
+/** Has frames go on, and sessions be sent something, whose time has come: see WAITING. */
+export function goOn(now: f64): void {
+  goOnFrames(now);
 }
 
 /** Which kinds of frames the engine asks for, and the address of its own station, 0 for none: `switch/punt.ts`. */
@@ -136,6 +180,21 @@ export function blockPort(id: u32, yes: u32): void {
   } else {
     port.flags &= ~PORT_BLOCKED;
   }
+}
+
+/** Forgets the stations behind a port: the way to them may be another one now. */
+export function forgetStations(id: u32): void {
+  forgetPort(id);
+}
+
+/** Joins two ports that were opened as links: see `switch/link.ts`. */
+export function joinLink(a: u32, b: u32): void {
+  joinLinkEnds(a, b);
+}
+
+/** See `switch/link.ts`. */
+export function moveLinks(now: f64): u32 {
+  return moveLinkFrames(now);
 }
 
 /** A new connection of a session's port, or NONE. `maySend`: this side sends on it. */

@@ -23,7 +23,11 @@
  *   0x00dc_0000  DEFLATE       codes, tables and tokens of the frame that is being deflated or inflated
  *   0x00e0_0000  BULK          the flows of each port's bulk queue
  *   0x0120_0000  BATCHES       numbered batches that wait for earlier ones, or may have to be sent again
- *   0x0138_0000  pools: small slots, large slots, out buffers, windows
+ *   0x0138_0000  WAITING       frames that a limit or a rule holds for a while
+ *   0x0141_0000  IP_BUCKETS
+ *   0x0149_0000  IPS           which port has which IP address
+ *   0x0189_0000  ACCESS        rules of access lists
+ *   0x0195_0000  pools: small slots, large slots, out buffers, windows
  */
 
 export const SCRATCH: u32 = 0x0001_0000;
@@ -50,7 +54,9 @@ export const TAP_WRITE_OFFSETS: u32 = 0x0003_a400;
 export const TAP_WRITE_LENGTHS: u32 = 0x0003_a600;
 /** Number of TAP ports with frames to write, then their numbers. */
 export const TAPS_READY: u32 = 0x0003_a800;
-/** TAP ports of one module: one u32 each between TAPS_READY and INBOX. */
+/** Of each frame read, the VLAN tag that the kernel took out of it, as four bytes in network order; 0 without one. */
+export const TAP_READ_TAGS: u32 = 0x0003_f800;
+/** TAP ports of one module: one u32 each between TAPS_READY and TAP_READ_TAGS. */
 export const TAPS_MAX: u32 = 1024;
 
 export const INBOX: u32 = 0x0004_0000;
@@ -168,8 +174,58 @@ export const BATCH_BYTES: u32 = 48;
 /** Batches of all ports. Without one a batch that comes early is not put in order, and one that is sent is not kept. */
 export const BATCHES_MAX: u32 = 0x8000;
 
+/** When the first of them is due, host's ms (an f64), then a heap of those that wait. */
+export const WAITING: u32 = 0x0138_0000;
+export const WAITS_HEAD: u32 = 32;
+export const WAIT_BYTES: u32 = 32;
+/**
+ * Frames that wait at a time, of all ports: as many as 16,000 frames of a full length, half a second of 400 Mbit/s; and one
+ * more for each port that waits to send.
+ */
+export const WAITS_MAX: u32 = 0x3c00;
+/** What is left of the small buffers when nothing more waits for a limit or a rule: a quarter of them. */
+export const WAITS_SHARE: u32 = 4;
+/**
+ * Milliseconds that the frames of a session wait for its upload limit at most, and as how many full frames at least: a TCP
+ * that is limited fills such a queue and none of its turns is empty; a call beside it would not be held up for longer.
+ */
+export const UPLOAD_WAIT_MS: f64 = 60;
+export const UPLOAD_WAIT_FRAMES: f64 = 8;
+/** The same for what goes to a session, where every flow waits for itself alone (`queue/bulk.ts`). */
+export const DOWNLOAD_WAIT_MS: f64 = 250;
+export const DOWNLOAD_WAIT_FRAMES: f64 = 16;
+/** Bytes that wait for one upload limit at most. */
+export const UPLOAD_WAIT_BYTES: u32 = 0x10_0000;
+/** Milliseconds of a limit that may pass at once: timers are not finer than one, and seldom late by ten. */
+export const RATE_BURST_MS: f64 = 20;
+
+export const IP_BUCKETS: u32 = 0x0141_0000;
+/** Twice the entries, so that chains stay short. */
+export const IP_BUCKETS_MAX: u32 = 0x2_0000;
+
+export const IPS: u32 = 0x0149_0000;
+export const IP_ENTRY: u32 = 64;
+/** `protocol/data-plane.md` §6.4; shared by all hubs. */
+export const IPS_MAX: u32 = 0x1_0000;
+/** `protocol/data-plane.md` §6.4: milliseconds since it was last heard; with a lease of DHCP. */
+export const IP_AGE_MS: f64 = 60_000;
+export const IP_LEASED_AGE_MS: f64 = 300_000;
+/** Entries that a new one looks at, for those that have expired: of its own port, and of all. */
+export const IP_SWEEP: u32 = 64;
+/** `protocol/data-plane.md` §6.2 and §6.5: milliseconds for which an address is the one's who had it. */
+export const EXCLUSIVE_MS: f64 = 13_000;
+
+export const ACCESS: u32 = 0x0189_0000;
+export const RULE_BYTES: u32 = 160;
+/**
+ * Rules of all hubs. The reference takes 32,768 for each; a frame may have to be compared with all of its hub's, which takes
+ * about 2 ns for each, and so a hub has ACCESS_HUB_MAX.
+ */
+export const ACCESS_MAX: u32 = 4_096;
+export const ACCESS_HUB_MAX: u32 = 1_024;
+
 /** Where the pools begin. */
-export const POOLS: u32 = 0x0138_0000;
+export const POOLS: u32 = 0x0195_0000;
 
 /** Any frame of a session with a SoftEther peer, its slot's header and the head room. */
 export const SMALL_SLOT_BYTES: u32 = 2048;

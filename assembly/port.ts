@@ -7,6 +7,8 @@ import { NONE, PORT_BYTES, PORTS, PORTS_MAX, SEEN_NUMBERS } from './memory';
 export const PORT_FREE: u32 = 0;
 export const PORT_SESSION: u32 = 1;
 export const PORT_TAP: u32 = 2;
+/** One end of a link between two hubs, `switch/link.ts`. */
+export const PORT_LINK: u32 = 3;
 
 /** Frames towards this port are sorted into two priorities, `protocol/data-plane.md` §5. */
 export const PORT_QOS: u32 = 1;
@@ -38,6 +40,18 @@ export const PORT_EXTENDED: u32 = 512;
 
 /** Part of a loop: only probes pass, `switch/punt.ts`. */
 export const PORT_BLOCKED: u32 = 2048;
+/** No hub can be behind it: probes from there are dropped, `switch/punt.ts`. */
+export const PORT_LEAF: u32 = 4096;
+
+/** A station that was heard elsewhere just now is not taken over, policy CheckMac, `protocol/data-plane.md` §6.2. */
+export const PORT_CHECK_MAC: u32 = 0x10_0000;
+/** Frames from it, or towards it, are looked at: `policy/source.ts` and `policy/target.ts`. */
+export const PORT_POLICED: u32 = 0x20_0000;
+export const PORT_GUARDED: u32 = 0x40_0000;
+/** Gets copies of what others send, and nothing else; `protocol/data-plane.md` §6.9. */
+export const PORT_MONITOR: u32 = 0x80_0000;
+/** What it gets has a limit: `policy/rate.ts`. */
+export const PORT_LIMITED: u32 = 0x100_0000;
 
 @unmanaged
 export class Port {
@@ -82,7 +96,13 @@ export class Port {
   slow: u32;
   /** The port whose queue it has filled, or NONE, and until when it waits for it; host's ms. */
   heldBy: u32;
+  /** Of a link: its other end, or NONE. */
+  peer: u32;
   heldUntil: f64;
+  /** A bridged interface: the address that the host itself has on it, or 0; see `switch/bridged.ts`. */
+  host: u64;
+  /** Largest MSS of TCP over IPv4 through this port, or 0: any; see `switch/mss.ts`. */
+  mss: u32;
   /** From the port into the hub. */
   receivedFrames: u64;
   receivedBytes: u64;
@@ -196,8 +216,51 @@ export const PORT_CLASSES: u32 = PORT_ORDER + 80;
 const PORT_KEEP: u32 = PORT_CLASSES + 2 * CLASS_BYTES;
 const PORT_ACCOUNT: u32 = PORT_KEEP + 48;
 const PORT_SEEN: u32 = PORT_ACCOUNT + 40;
+const PORT_RULES: u32 = PORT_SEEN + SEEN_NUMBERS / 8;
+
+/** What the policy of a session says, `protocol/data-plane.md` §6.5; zeros without one. */
+@unmanaged
+export class Rules {
+  /** Tests of what it sends, and of what it gets: `policy/bits.ts`. */
+  source: u32;
+  target: u32;
+  /** IPv4 and IPv6 addresses that it may have; 0: any number. */
+  ipMax: u32;
+  ipv6Max: u32;
+  /** VLAN of the session, 1 to 4095, or 0. */
+  vlan: u32;
+  /** Numbers of its user and group in access lists; 0: none. */
+  user: u32;
+  group: u32;
+  /** Its IP addresses: the one that was heard last first. */
+  ipFirst: u32;
+  ipLast: u32;
+  ips: u32;
+  ipv6First: u32;
+  ipv6Last: u32;
+  ipv6s: u32;
+  /** Bytes that wait for the upload limit. */
+  uploadWaiting: u32;
+  /** Bytes per millisecond; 0: no limit. And when what has passed so far would have passed at that rate, host's ms. */
+  uploadRate: f64;
+  uploadAt: f64;
+  downloadRate: f64;
+  downloadAt: f64;
+  /** Bulk bytes that may wait for the download limit. */
+  downloadBytesMax: u32;
+  /** 1: it waits to send. */
+  pacing: u32;
+  /** 1: it is to get the frame at hand without its tag. */
+  untags: u32;
+}
+
 /** What a port needs in all. */
-export const PORT_USED: u32 = PORT_SEEN + SEEN_NUMBERS / 8;
+export const PORT_USED: u32 = PORT_RULES + offsetof<Rules>();
+
+@inline
+export function rulesOf(port: u32): Rules {
+  return changetype<Rules>(PORTS + port * PORT_BYTES + PORT_RULES);
+}
 
 @inline
 export function classOf(port: u32, priority: bool): Class {
@@ -263,8 +326,11 @@ export function takePort(): u32 {
     port.firstConnection = NONE;
     port.nextReady = NONE;
     port.heldBy = NONE;
+    port.peer = NONE;
     port.newFlows = NONE;
     port.oldFlows = NONE;
+    const rules = rulesOf(i);
+    rules.ipFirst = rules.ipLast = rules.ipv6First = rules.ipv6Last = NONE;
     return i;
   }
   return NONE;

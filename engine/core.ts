@@ -7,12 +7,19 @@ import { chooseCodec } from './codec/choose.ts';
 import { type FrameCodec, INFLATE_CAUSES } from './codec/codec.ts';
 import { pakoCodec } from './codec/pako.ts';
 import type { FrameBatch, Random } from './host.ts';
+import type { AccessRule } from './hub/access-rule.ts';
+import { type AccessTable, accessTable } from './hub/access-table.ts';
+import { portPolicy } from './hub/port-policy.ts';
+import type { Policy } from './login/policy.ts';
 
 /** "None": no hub, port or connection of this number. */
 const NONE = 0xffff_ffff;
 const NOT_WRITABLE = 0x8000_0000;
 const PORT_SESSION = 1;
 const PORT_TAP = 2;
+const PORT_LINK = 3;
+/** What `moveLinks` answers, in the order of `assembly/switch/link.ts`. */
+const LINK_ANSWERS = ['done', 'more', 'waits'] as const;
 const PAGE_BYTES = 65_536;
 
 /** Why frames are dropped, in the order of `assembly/counters.ts`. */
@@ -81,13 +88,13 @@ export interface CoreSizes {
 }
 
 /**
- * 436 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
+ * 442 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
  * every session that there can be: one that does not read holds its own and nobody else's. Windows are for 85 compressed
  * sessions of own peers with one connection each; in further ones each frame is compressed by itself.
  */
 export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 2_048, windows: 512 };
 /**
- * 74 MiB of address space: one session of up to 32 connections and one TAP. Of each kind of frames, when connections stop in
+ * 80 MiB of address space: one session of up to 32 connections and one TAP. Of each kind of frames, when connections stop in
  * both directions, a quarter waits for those that are missing and a quarter is kept for the peer (KEEP_BYTES_MAX).
  */
 export const CLIENT_SIZES: CoreSizes = { smallFrames: 8_192, largeFrames: 320, outBuffers: 64, windows: 72 };
@@ -124,7 +131,34 @@ export interface PortOptions {
   readonly blockMax?: number;
   /** Stations that may be behind the port; 0 or absent: any number. */
   readonly stationsMax?: number;
+  /** A station that was heard on another port in the last 13 s does not move to this one (`protocol/data-plane.md` §6.2). */
+  readonly checkMac?: boolean;
+  /** Largest MSS of TCP over IPv4 that passes the port either way, 64 to 65535 bytes; any when absent (`protocol/data-plane.md` §6.8). */
+  readonly mssClamp?: number | undefined;
+  /** Of a bridged interface the address that the host itself has on it: frames of that station do not pass (§6.11). */
+  readonly hostMac?: Uint8Array;
+  /** No hub can be behind it: probes for loops are not taken from there. */
+  readonly leaf?: boolean;
 }
+
+/** What a session's policy is beside its own text. */
+export interface PolicyOptions {
+  /** Names in access lists. */
+  readonly user?: string | undefined;
+  readonly group?: string | undefined;
+  /** Gets copies of all that others send, and sends nothing (`protocol/data-plane.md` §6.9). */
+  readonly monitor?: boolean;
+  /** Its connections run over IPv6. */
+  readonly ipv6Outside?: boolean;
+}
+
+/** `assembly/port.ts` and `assembly/policy/bits.ts`. */
+const PORT_NO_STORM_LIMIT = 2;
+const PORT_CHECK_MAC = 0x10_0000;
+const PORT_MONITOR = 0x80_0000;
+const NO_DEFAULT_ROUTER = 1 << 16;
+/** Bits per second in a byte per millisecond. */
+const RATE_UNIT = 8_000;
 
 /** Frames that the engine can ask a hub for, as bits: `assembly/switch/punt.ts`. */
 export const PUNT_PROBE = 1;
@@ -213,8 +247,27 @@ interface CoreExports {
   openHub(mode: number, stormLimit: number): number;
   closeHub(hub: number): void;
   setPunts(hub: number, kinds: number, station: bigint): void;
+  guardPort(port: number, host: bigint, mss: number): void;
   inject(port: number, length: number, now: number): number;
   blockPort(port: number, yes: number): void;
+  setPolicy(
+    port: number,
+    source: number,
+    target: number,
+    flags: number,
+    stations: number,
+    ips: number,
+    ipv6s: number,
+    vlan: number,
+    user: number,
+    group: number,
+  ): void;
+  setRates(port: number, upload: number, download: number, now: number): void;
+  setAccess(hub: number, first: number, count: number, entryRules: number): void;
+  goOn(now: number): void;
+  forgetStations(port: number): void;
+  joinLink(a: number, b: number): void;
+  moveLinks(now: number): number;
   openPort(hub: number, kind: number, flags: number, frameMax: number, blockMax: number, stationsMax: number): number;
   closePort(port: number): void;
   joinConnection(port: number, maySend: number, now: number): number;
@@ -296,6 +349,12 @@ export class Core {
   /** Windows that no open port has been promised. */
   #windowsFree: number;
   readonly #windowsOf = new Map<number, number>();
+  readonly #waiting: number;
+  readonly #access: { readonly at: number; readonly bytesEach: number; readonly max: number; readonly hubMax: number };
+  /** Access lists of hubs, in the order in which they lie in the core. */
+  readonly #lists = new Map<number, AccessTable>();
+  /** Names of users and groups in access lists. */
+  readonly #names = new Map<string, number>();
   #pieces = 0;
   #tail = 0;
   #lastPiece = NONE;
@@ -347,12 +406,20 @@ export class Core {
     this.#tapsReady = constant('TAPS_READY') >>> 2;
     this.#punts = constant('PUNTS') >>> 2;
     this.#puntBytes = constant('PUNT_BYTES');
+    const words = (name: string): Uint32Array => new Uint32Array(memory.buffer, constant(name), constant('TAP_BATCH'));
+    this.#waiting = constant('WAITING');
+    this.#access = {
+      at: constant('ACCESS'),
+      bytesEach: constant('RULE_BYTES'),
+      max: constant('ACCESS_MAX'),
+      hubMax: constant('ACCESS_HUB_MAX'),
+    };
     const batch = (offsets: string, lengths: string): FrameBatch => ({
       memory: this.#bytes,
-      offsets: new Uint32Array(memory.buffer, constant(offsets), constant('TAP_BATCH')),
-      lengths: new Uint32Array(memory.buffer, constant(lengths), constant('TAP_BATCH')),
+      offsets: words(offsets),
+      lengths: words(lengths),
     });
-    this.readBatch = batch('TAP_READ_OFFSETS', 'TAP_READ_LENGTHS');
+    this.readBatch = { ...batch('TAP_READ_OFFSETS', 'TAP_READ_LENGTHS'), tags: words('TAP_READ_TAGS') };
     this.writeBatch = batch('TAP_WRITE_OFFSETS', 'TAP_WRITE_LENGTHS');
     const seeds = new DataView(options.random(16).buffer);
     wasm.init(smallFrames, largeFrames, outBuffers, windows, seeds.getBigUint64(0), seeds.getBigUint64(8));
@@ -389,6 +456,7 @@ export class Core {
 
   /** The hub's ports must be closed before. */
   closeHub(hub: number): void {
+    this.setAccessList(hub, []);
     this.#wasm.closeHub(hub);
   }
 
@@ -428,6 +496,90 @@ export class Core {
   block(port: number, yes: boolean): void {
     this.calls++;
     this.#wasm.blockPort(port, yes ? 1 : 0);
+  }
+
+  /**
+   * Has the port keep to a policy: what `protocol/data-plane.md` §6.5 and §6.6 have tested of frames. To be called once for
+   * a session, before its first frame.
+   */
+  setPolicy(port: number, policy: Policy, now: number, options: PolicyOptions = {}): void {
+    this.calls++;
+    const { tests, noRouter, stations, ips, ipv6s } = portPolicy(policy, options.ipv6Outside === true);
+    const flags =
+      (policy.NoBroadcastLimiter ? PORT_NO_STORM_LIMIT : 0) |
+      (policy.CheckMac ? PORT_CHECK_MAC : 0) |
+      (options.monitor === true ? PORT_MONITOR : 0);
+    const user = options.user === undefined ? 0 : this.#nameNumber('user', options.user);
+    const group = options.group === undefined ? 0 : this.#nameNumber('group', options.group);
+    const target = tests | (noRouter ? NO_DEFAULT_ROUTER : 0);
+    this.#wasm.setPolicy(port, tests, target, flags, stations, ips, ipv6s, policy.VLanId, user, group);
+    this.#wasm.setRates(port, policy.MaxUpload / RATE_UNIT, policy.MaxDownload / RATE_UNIT, now);
+  }
+
+  /**
+   * Has the hub keep to an access list, in place of the one that it had. Throws a `RangeError` when there are more rules than
+   * a hub, or all hubs together, may have.
+   */
+  setAccessList(hub: number, rules: readonly AccessRule[]): void {
+    const { at, bytesEach, max, hubMax } = this.#access;
+    const table = accessTable(rules, bytesEach, (kind, name) => this.#nameNumber(kind, name));
+    if (table.count > hubMax) {
+      throw new RangeError(`core.setAccessList: rules: at most ${hubMax} of one hub, got ${table.count}`);
+    }
+    let others = 0;
+    for (const [each, list] of this.#lists) if (each !== hub) others += list.count;
+    if (others + table.count > max) {
+      throw new RangeError(`core.setAccessList: rules: at most ${max} of all hubs, got ${others + table.count}`);
+    }
+    this.#lists.delete(hub);
+    if (table.count > 0) this.#lists.set(hub, table);
+    else this.#wasm.setAccess(hub, 0, 0, 0);
+    let first = 0;
+    for (const [each, list] of this.#lists) {
+      this.#bytes.set(list.bytes, at + first * bytesEach);
+      this.#wasm.setAccess(each, first, list.count, list.entryRules);
+      first += list.count;
+    }
+  }
+
+  /** When `goOn` is to be called: frames wait until then. Infinity when none does. */
+  get dueAt(): number {
+    return this.#data.getFloat64(this.#waiting, true);
+  }
+
+  /** Has frames go on that have waited for a limit or a rule until now. */
+  goOn(now: number): void {
+    this.calls++;
+    this.#wasm.goOn(now);
+  }
+
+  /** Forgets the stations behind a port, as long as they are not heard again. */
+  forgetStations(port: number): void {
+    this.calls++;
+    this.#wasm.forgetStations(port);
+  }
+
+  /** Joins two hubs: two ports, each of which is closed by its number. What enters by one leaves by the other. */
+  openLink(hub: number, other: number, options: PortOptions): readonly [port: number, other: number] {
+    const whole = { ...options, qos: true, offload: true, offloadUdp: true, frameMax: 65_600 };
+    const port = this.#openPort(hub, PORT_LINK, whole);
+    try {
+      const far = this.#openPort(other, PORT_LINK, whole);
+      this.#wasm.joinLink(port, far);
+      return [port, far];
+    } catch (error) {
+      this.closePort(port);
+      throw error;
+    }
+  }
+
+  /**
+   * Moves what waits in links to the hubs behind them, once: in hubs that are linked in a circle frames go on with the
+   * next call. `more`: there is something to be moved; `waits`: the same, after at most `holdMs`.
+   */
+  moveLinks(now: number): 'done' | 'more' | 'waits' {
+    this.calls++;
+    return LINK_ANSWERS[this.#wasm.moveLinks(now)]!;
   }
 
   openSession(hub: number, options: PortOptions): number {
@@ -776,7 +928,9 @@ export class Core {
       (options.windowed === true ? 128 : 0) |
       (options.orders === true ? 256 : 0) |
       (options.resends === true ? 1024 : 0) |
-      (options.priorityRule === 'extended' ? 512 : 0);
+      (options.priorityRule === 'extended' ? 512 : 0) |
+      (options.checkMac === true ? PORT_CHECK_MAC : 0) |
+      (options.leaf === true ? 4096 : 0);
     const windows = options.windows ?? 0;
     if (windows > this.windowsFree) {
       throw new RangeError(`the core has ${this.windowsFree} windows for compression left, and ${windows} are needed`);
@@ -785,9 +939,21 @@ export class Core {
     const blockMax = options.blockMax ?? Math.max(3200, frameMax);
     const port = this.#wasm.openPort(hub, kind, flags, frameMax, blockMax, options.stationsMax ?? 0);
     const found = this.#found(port, 'ports', 2048);
+    const { hostMac, mssClamp = 0 } = options;
+    if (hostMac !== undefined || mssClamp !== 0) {
+      this.#wasm.guardPort(found, hostMac === undefined ? 0n : macNumber(hostMac), mssClamp);
+    }
     this.#windowsFree -= windows;
     if (windows > 0) this.#windowsOf.set(found, windows);
     return found;
+  }
+
+  /** Names are compared without regard to case. */
+  #nameNumber(kind: 'user' | 'group', name: string): number {
+    const key = `${kind} ${name.trim().toUpperCase()}`;
+    const number = this.#names.get(key) ?? this.#names.size + 1;
+    this.#names.set(key, number);
+    return number;
   }
 
   #ownCodec(result: number): FrameCodec {

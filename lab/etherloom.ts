@@ -9,6 +9,21 @@ import { type Runtime, thisRuntime } from './runtime.ts';
 /** Long enough for a slow machine that also makes an RSA key. */
 const START_TIMEOUT_MS = 30_000;
 
+/** Fields of a policy as the configuration has them. */
+export type LabPolicy = Readonly<Record<string, string | number | boolean>>;
+
+/** How a user signs in, with what else the configuration says of it. With nothing of the first it is anonymous. */
+export interface LabUser {
+  readonly password?: string;
+  /** PEM text. */
+  readonly certificate?: string;
+  readonly ca?: { readonly commonName?: string; readonly serial?: string };
+  readonly disabled?: boolean;
+  readonly expires?: string;
+  readonly group?: string;
+  readonly policy?: LabPolicy;
+}
+
 export interface ServerOptions {
   readonly runtime?: Runtime;
   /** Address to listen on. */
@@ -17,14 +32,26 @@ export interface ServerOptions {
   readonly port?: number;
   /** Default `lab`. */
   readonly hub?: string;
-  /** User names and their passwords; `undefined` makes the user anonymous. */
-  readonly users: Readonly<Record<string, string | undefined>>;
+  /** User names and their passwords, or all that there is to say; `undefined` makes the user anonymous. */
+  readonly users: Readonly<Record<string, string | LabUser | undefined>>;
+  /** Certificate authorities of the hub, PEM texts. */
+  readonly cas?: readonly string[];
+  /** Groups of the hub and their policies. */
+  readonly groups?: Readonly<Record<string, LabPolicy>>;
   /** TAPs of the hub: names and addresses in CIDR form. */
   readonly taps?: Readonly<Record<string, string>>;
+  /** Interfaces of the host that are bridged with the hub. */
+  readonly bridges?: readonly string[];
   /** Of each TAP: how long to look for frames without resting, microseconds. */
   readonly busyPoll?: number;
   /** Further keys of `tls`, such as `profile: packetix-2.0`. */
   readonly tls?: string;
+  /** Cascades of the hub by name, each as it stands behind `name:` in the configuration. */
+  readonly cascades?: Readonly<Record<string, string>>;
+  /** Further hubs, by name: what stands behind `name:`. */
+  readonly hubs?: Readonly<Record<string, string>>;
+  /** Files beside the configuration, such as those with passwords: names and texts. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Further lines of the configuration, top level. */
   readonly extra?: readonly string[];
 }
@@ -61,6 +88,16 @@ export class EtherloomServer {
     return await askStatus(this.process.host, this.#socket, this.#launch);
   }
 
+  /** `etherloom cascade ACTION`, with the answer in JSON. */
+  async cascade(
+    action: 'list' | 'online' | 'offline',
+    name?: string,
+  ): Promise<{ code: number | null; answer: unknown }> {
+    const args = ['cascade', action, ...(name === undefined ? [] : [name]), '--socket', this.#socket, '--json'];
+    const { stdout, stderr, code } = await runEtherloom(this.process.host, args, this.#launch);
+    return { code, answer: JSON.parse(stdout === '' ? stderr : stdout) };
+  }
+
   async stop(): Promise<number | null> {
     return (await this.process.stop()).code;
   }
@@ -73,8 +110,10 @@ export interface ClientOptions {
   /** Default `lab`. */
   readonly hub?: string;
   readonly user: string;
-  /** Absent: anonymous. */
+  /** Absent, with `certificate`: anonymous. */
   readonly password?: string;
+  /** PEM texts. */
+  readonly certificate?: { readonly certificate: string; readonly key: string };
   /** How the server is trusted: a fingerprint, or any certificate. */
   readonly trust: { readonly pin: string } | 'insecure';
   readonly tap: string;
@@ -82,6 +121,8 @@ export interface ClientOptions {
   readonly address?: string;
   /** Further arguments. */
   readonly args?: readonly string[];
+  /** Of an earlier process, to start as the same user of the machine. */
+  readonly directory?: string;
 }
 
 /** A client whose session is up. */
@@ -97,7 +138,7 @@ export class EtherloomClient {
   }
 
   static async start(host: LabHost, options: ClientOptions): Promise<EtherloomClient> {
-    const launch = await prepare(host, options.runtime);
+    const launch = await prepare(host, options.runtime, options.directory);
     const args = await connectArguments(options, launch);
     const process = await startEtherloom(host, args, { ...launch, ready: /"event":"established"/ });
     const [, socket = ''] = await process.waitForLine(/"control":"([^"]+)"/);
@@ -110,6 +151,11 @@ export class EtherloomClient {
     return await runEtherloom(host, await connectArguments(options, launch), launch);
   }
 
+  /** Where it keeps what is its own, such as its control socket and its journal. */
+  get directory(): string {
+    return this.#launch.directory;
+  }
+
   async status(): Promise<NodeStatus> {
     return await askStatus(this.process.host, this.#socket, this.#launch);
   }
@@ -117,6 +163,56 @@ export class EtherloomClient {
   async stop(): Promise<number | null> {
     return (await this.process.stop()).code;
   }
+}
+
+export interface BridgeOptions {
+  readonly runtime?: Runtime;
+  /** The hubs of the configuration: by name, what is in them as YAML in one line, such as `bridges: [{ interface: eth1 }]`. */
+  readonly hubs: Readonly<Record<string, string>>;
+  /** Further lines of the configuration, top level. */
+  readonly extra?: readonly string[];
+}
+
+/** A bridge whose interfaces are open. */
+export class EtherloomBridge {
+  readonly process: EtherloomProcess;
+  readonly #launch: Launch;
+  readonly #socket: string;
+
+  private constructor(process: EtherloomProcess, socket: string, launch: Launch) {
+    this.process = process;
+    this.#socket = socket;
+    this.#launch = launch;
+  }
+
+  static async start(host: LabHost, options: BridgeOptions): Promise<EtherloomBridge> {
+    const launch = await prepare(host, options.runtime);
+    const args = await bridgeArguments(options, launch);
+    const process = await startEtherloom(host, args, { ...launch, ready: /"event":"bridging"/ });
+    const [, socket = ''] = await process.waitForLine(/"control":"([^"]+)"/);
+    return new EtherloomBridge(process, socket, launch);
+  }
+
+  /** Runs a bridge that is expected to end by itself. */
+  static async run(host: LabHost, options: BridgeOptions): ReturnType<typeof runEtherloom> {
+    const launch = await prepare(host, options.runtime);
+    return await runEtherloom(host, await bridgeArguments(options, launch), launch);
+  }
+
+  async status(): Promise<NodeStatus> {
+    return await askStatus(this.process.host, this.#socket, this.#launch);
+  }
+
+  async stop(): Promise<number | null> {
+    return (await this.process.stop()).code;
+  }
+}
+
+async function bridgeArguments({ hubs, extra = [] }: BridgeOptions, launch: Launch): Promise<string[]> {
+  const lines = Object.entries(hubs).map(([name, hub]) => `  ${name}: { ${hub} }`);
+  const config = join(launch.directory, 'bridge.yaml');
+  await writeFile(config, ['hubs:', ...lines, ...extra, ''].join('\n'));
+  return ['bridge', '--config', config, '--json', '--log-format', 'json'];
 }
 
 interface Launch {
@@ -129,9 +225,9 @@ interface Launch {
 
 let launches = 0;
 
-async function prepare(host: LabHost, runtime: Runtime = thisRuntime): Promise<Launch> {
-  const directory = join(host.lab.tempDir, `etherloom-${launches++}`);
-  await mkdir(directory, { mode: 0o700 });
+async function prepare(host: LabHost, runtime: Runtime = thisRuntime, earlier?: string): Promise<Launch> {
+  const directory = earlier ?? join(host.lab.tempDir, `etherloom-${launches++}`);
+  if (earlier === undefined) await mkdir(directory, { mode: 0o700 });
   const env = { XDG_RUNTIME_DIR: directory, XDG_STATE_HOME: directory };
   return { runtime, env, readyTimeoutMs: START_TIMEOUT_MS, directory };
 }
@@ -143,24 +239,43 @@ async function passwordFile(launch: Launch, name: string, password: string): Pro
 }
 
 async function connectArguments(options: ClientOptions, launch: Launch): Promise<string[]> {
-  const { server, hub = 'lab', user, password, trust, tap, address, args = [] } = options;
+  const { server, hub = 'lab', user, password, certificate, trust, tap, address, args = [] } = options;
   return [
     ...['connect', server, '--hub', hub, '--user', user, '--tap', tap, '--json', '--log-format', 'json'],
     ...(password === undefined ? [] : ['--password-file', await passwordFile(launch, 'password', password)]),
+    ...(certificate === undefined ? [] : await certificateArguments(certificate, launch)),
     ...(trust === 'insecure' ? ['--insecure'] : ['--pin', trust.pin]),
     ...(address === undefined ? [] : ['--address', address]),
     ...args,
   ];
 }
 
+async function certificateArguments(
+  { certificate, key }: NonNullable<ClientOptions['certificate']>,
+  launch: Launch,
+): Promise<string[]> {
+  const files = { certificate: join(launch.directory, 'user.crt'), key: join(launch.directory, 'user.key') };
+  await writeFile(files.certificate, certificate);
+  await writeFile(files.key, key, { mode: 0o600 });
+  return ['--client-certificate', files.certificate, '--client-key', files.key];
+}
+
 async function serverConfig(host: LabHost, options: ServerOptions, launch: Launch): Promise<string> {
-  const { address, port = 5555, hub = 'lab', users, taps = {}, busyPoll, tls, extra = [] } = options;
-  const lines: string[] = [];
-  for (const [user, password] of Object.entries(users)) {
-    const entry =
-      password === undefined ? 'anonymous: true' : `passwordHash: "${await hash(host, user, password, launch)}"`;
-    lines.push(`      ${user}: { ${entry} }`);
+  const { address, port = 5555, hub = 'lab', users, taps = {}, bridges = [], busyPoll, tls, extra = [] } = options;
+  const { cas = [], groups = {} } = options;
+  for (const [name, text] of Object.entries(options.files ?? {})) {
+    await writeFile(join(launch.directory, name), text, { mode: 0o600 });
   }
+  const cascades = Object.entries(options.cascades ?? {}).map(([name, text]) => `${name}: ${text}`);
+  const hubs = Object.entries(options.hubs ?? {}).map(([name, text]) => `  ${name}: ${text}`);
+  const lines: string[] = [];
+  for (const [user, given] of Object.entries(users)) {
+    const entry = await userEntry(host, user, typeof given === 'string' ? { password: given } : (given ?? {}), launch);
+    // What JSON is, is YAML.
+    lines.push(`      ${JSON.stringify(user)}: ${JSON.stringify(entry)}`);
+  }
+  const caFiles = cas.map((_, index) => `ca-${index}.crt`);
+  for (const [index, file] of caFiles.entries()) await writeFile(join(launch.directory, file), cas[index]!);
   const poll = busyPoll === undefined ? '' : `, busyPoll: ${busyPoll}`;
   const ports = Object.entries(taps).map(([name, cidr]) => `{ name: ${name}, address: ${cidr}${poll} }`);
   return [
@@ -170,10 +285,24 @@ async function serverConfig(host: LabHost, options: ServerOptions, launch: Launc
     `  ${hub}:`,
     '    users:',
     ...lines,
+    `    groups: ${JSON.stringify(Object.fromEntries(Object.entries(groups).map(([name, policy]) => [name, { policy }])))}`,
+    `    cas: ${JSON.stringify(caFiles)}`,
     `    taps: [${ports.join(', ')}]`,
+    ...(bridges.length === 0 ? [] : [`    bridges: [${bridges.map((name) => `{ interface: ${name} }`).join(', ')}]`]),
+    `    cascades: { ${cascades.join(', ')} }`,
+    ...hubs,
     ...extra,
     '',
   ].join('\n');
+}
+
+async function userEntry(host: LabHost, name: string, user: LabUser, launch: Launch): Promise<object> {
+  const { password, certificate, ...rest } = user;
+  if (password !== undefined) return { passwordHash: await hash(host, name, password, launch), ...rest };
+  if (certificate === undefined) return rest.ca === undefined ? { anonymous: true, ...rest } : rest;
+  const file = `user-${encodeURIComponent(name)}.crt`;
+  await writeFile(join(launch.directory, file), certificate);
+  return { certificate: file, ...rest };
 }
 
 async function hash(host: LabHost, user: string, password: string, launch: Launch): Promise<string> {

@@ -6,7 +6,8 @@
 import { connectionAt, MAY_SEND } from '../connection';
 import { NONE, OUT_BUFFER_BYTES, OUTBOX_ENTRIES, OUTBOX_ENTRY, OUTBOX_TABLE } from '../memory';
 import { outFree, outTotal, releaseOut, takeOut } from '../pool';
-import { accountOf, keepOf, orderOf, portAt, PORT_ORDERS, PORT_QOS, PORT_RESENDS } from '../port';
+import { downloadBytes } from '../policy/rate';
+import { accountOf, keepOf, orderOf, portAt, PORT_LIMITED, PORT_ORDERS, PORT_QOS, PORT_RESENDS } from '../port';
 import { isDue, nextTeller } from '../stream/account';
 import { encodeAccount, encodeMark } from '../stream/control';
 import { encodeAgain, encodeBatch, encodeKeepAlive } from '../stream/encode';
@@ -124,14 +125,17 @@ function serve(id: u32, now: f64): bool {
   const single = sendable - (reserved == NONE ? 0 : 1) == 1;
   const resends = (port.flags & PORT_RESENDS) != 0;
   const again = resends && keepOf(id).waiting != 0;
-  const runs = port.frames0 != 0 && (!resends || mayRun(id, now));
+  const limited = (port.flags & PORT_LIMITED) != 0;
+  const allowance = limited && port.frames0 != 0 ? downloadBytes(id, now) : OUT_BUFFER_BYTES;
+  const runs = port.frames0 != 0 && allowance != 0 && (!resends || mayRun(id, now));
   const byFlow = !orders && !single;
   if (byFlow && port.frames0 != 0) assignLanes(id, reserved, now);
   const bulk = orders ? nextInTurn(id, reserved, now) : lastFree(id, reserved);
   // What the peer is told rides with bulk, if there is any.
   const rides = bulk != NONE && (runs || again);
   const teller = resends && !rides && accountOf(id).due == 2 ? nextTeller(id) : NONE;
-  const most = orders && !single && bulk != NONE && !hasEverything(id, bulk) ? TURN_BYTES : OUT_BUFFER_BYTES;
+  const turn = orders && !single && bulk != NONE && !hasEverything(id, bulk) ? TURN_BYTES : OUT_BUFFER_BYTES;
+  const most = min(turn, allowance);
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
     const c = connectionAt(next);
     if (!c.writable || c.offered) continue;
@@ -174,6 +178,8 @@ function serve(id: u32, now: f64): bool {
     offer(next);
   }
   if (starved) markReady(id);
+  // What is left waits for its limit, also when that was met only now.
+  else if (limited && port.frames0 != 0) downloadBytes(id, now);
   return !starved;
 }
 

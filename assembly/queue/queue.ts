@@ -4,10 +4,12 @@
  * without a priority frame being lost. Of bulk that does not fit the longest flow loses its first frame.
  */
 
-import { DROP_MEMORY, DROP_QUEUE, DROP_TOO_LONG_FOR_PORT } from '../counters';
+import { DROP_MEMORY, DROP_QUEUE, DROP_RATE, DROP_TOO_LONG_FOR_PORT } from '../counters';
 import { HOLD_BYTES, NONE, QUEUE_BYTES_MAX, QUEUE_FRAMES_MAX, RELEASE_BYTES } from '../memory';
 import { frameOf, holdSlot, largeFree, largeTotal, Node, releaseNode, releaseSlot, Slot, smallFree, smallTotal, takeNode } from '../pool';
-import { countDrop, portAt, PORT_EXTENDED, PORT_QOS, PORT_SESSION } from '../port';
+import { isEndOfFlow, isUnlimited } from '../policy/kinds';
+import { countDownload, mayOvertake } from '../policy/rate';
+import { countDrop, portAt, PORT_EXTENDED, PORT_LIMITED, PORT_QOS, PORT_SESSION, Rules, rulesOf } from '../port';
 import { dropOfLongest, emptyBulk, nextBulk, pushBulk, takeBulk } from './bulk';
 import { countClassDrop, countLeft, stamp } from './classes';
 import { markReady } from './ready';
@@ -62,12 +64,17 @@ export function enqueue(id: u32, slot: u32, unit: u32, tag: u32, now: f64): void
   const port = portAt(id);
   const s = changetype<Slot>(slot);
   if (unit > port.frameMax) return countDrop(id, DROP_TOO_LONG_FOR_PORT);
-  const priority = (port.flags & PORT_QOS) != 0 && hasPriority(port.flags, frameOf(slot), s.length);
+  let priority = (port.flags & PORT_QOS) != 0 && hasPriority(port.flags, frameOf(slot), s.length);
+  const limited = (port.flags & PORT_LIMITED) != 0;
+  if (limited) {
+    priority = overtakes(rulesOf(id), priority, s.length, now);
+    while (!priority && port.bytes0 > rulesOf(id).downloadBytesMax) dropOfLongest(id, DROP_RATE);
+  }
   if (priority) {
     if (isFull(id, true) || isShort(id, slot, port.frames1)) return refuse(id, true, DROP_QUEUE);
   } else {
-    while (isFull(id, false)) if (!dropOfLongest(id)) return refuse(id, false, DROP_QUEUE);
-    if (isShort(id, slot, port.frames0) && (!dropOfLongest(id) || isShort(id, slot, port.frames0))) {
+    while (isFull(id, false)) if (!dropOfLongest(id, DROP_QUEUE)) return refuse(id, false, DROP_QUEUE);
+    if (isShort(id, slot, port.frames0) && (!dropOfLongest(id, DROP_QUEUE) || isShort(id, slot, port.frames0))) {
       return refuse(id, false, DROP_QUEUE);
     }
   }
@@ -80,7 +87,7 @@ export function enqueue(id: u32, slot: u32, unit: u32, tag: u32, now: f64): void
   if (priority) pushPriority(id, node, s.length, now);
   else pushBulk(id, node, port.kind == PORT_SESSION ? tag : 0, now);
   if (bytes < RELEASE_BYTES) port.late = 0;
-  else if (bytes > HOLD_BYTES && !port.late) filled = id;
+  else if (bytes > HOLD_BYTES && !port.late && !limited) filled = id;
   if (!port.ready) markReady(id);
 }
 
@@ -101,6 +108,7 @@ export function dequeue(id: u32, priority: bool, now: f64): u32 {
   const frames = <u32>s.frames;
   const length = s.length;
   if (port.kind == PORT_SESSION) countLeft(id, priority, frames, length, peeked, now);
+  if (port.flags & PORT_LIMITED && !priority) countDownload(id, length, now);
   port.sentFrames += frames;
   port.sentBytes += length;
   return priority ? shiftPriority(id) : takeBulk(id, now);
@@ -119,6 +127,15 @@ let peeked: u32 = 0;
 @inline
 function hasPriority(flags: u32, frame: u32, length: u32): bool {
   return flags & PORT_EXTENDED ? isPriorityExtended(frame, length) : isPriority(frame, length);
+}
+
+/**
+ * Of a session with a limit: whether the frame, parsed last, has its turn before others. What the limit does not count has,
+ * but for the ends of flows, which stay behind their data.
+ */
+function overtakes(rules: Rules, priority: bool, length: u32, now: f64): bool {
+  if (isUnlimited()) return !isEndOfFlow();
+  return priority && mayOvertake(rules, length, now);
 }
 
 @inline

@@ -4,8 +4,9 @@
  * that nobody can aim addresses at one bucket, and every walk is bounded by the entries of that bucket.
  */
 
-import { FDB, FDB_AGE_MS, FDB_BUCKETS, FDB_BUCKETS_MAX, FDB_ENTRY, FDB_MAX, FDB_SWEEP, FDB_SWEEP_MS, NONE } from '../memory';
-import { portAt } from '../port';
+import { DROP_ELSEWHERE, DROP_STATIONS } from '../counters';
+import { EXCLUSIVE_MS, FDB, FDB_AGE_MS, FDB_BUCKETS, FDB_BUCKETS_MAX, FDB_ENTRY, FDB_MAX, FDB_SWEEP, FDB_SWEEP_MS, NONE } from '../memory';
+import { portAt, PORT_CHECK_MAC } from '../port';
 import { hubAt } from './hubs';
 
 @unmanaged
@@ -69,24 +70,28 @@ export function lookup(hub: u32, key: u64, now: f64): u32 {
 }
 
 /**
- * Notes that the station was heard on the port. False when the port has as many stations as it may have: the frame is
- * then to be dropped. A full table is no reason to drop: the station stays unknown and is flooded to.
+ * Notes that the station was heard on the port. NONE, or why the frame is to be dropped: the port has as many stations as it
+ * may have, or is not to have one that was heard elsewhere just now. A full table is no reason to drop: the station stays
+ * unknown and is flooded to.
  */
-export function learn(hub: u32, key: u64, port: u32, now: f64): bool {
+export function learn(hub: u32, key: u64, port: u32, now: f64): u32 {
   const bucket = bucketOf(hub, key);
   let index = find(bucket, hub, key);
   if (index != NONE) {
     const entry = entryAt(index);
+    if (entry.port != port) {
+      if (portAt(port).flags & PORT_CHECK_MAC && now - entry.seen <= EXCLUSIVE_MS) return DROP_ELSEWHERE;
+      entry.seen = now;
+      if (atLimit(port)) return DROP_STATIONS;
+      unlinkFromPort(index);
+      linkToPort(index, port);
+    }
     entry.seen = now;
-    if (entry.port == port) return true;
-    if (atLimit(port)) return false;
-    unlinkFromPort(index);
-    linkToPort(index, port);
-    return true;
+    return NONE;
   }
-  if (atLimit(port)) return false;
+  if (atLimit(port)) return DROP_STATIONS;
   index = takeEntry(now);
-  if (index == NONE) return true;
+  if (index == NONE) return NONE;
   const entry = entryAt(index);
   entry.key = key;
   entry.hub = hub;
@@ -95,7 +100,7 @@ export function learn(hub: u32, key: u64, port: u32, now: f64): bool {
   store<u32>(bucket, index);
   linkToPort(index, port);
   hubAt(hub).fdb++;
-  return true;
+  return NONE;
 }
 
 /** Forgets every station of a port. */

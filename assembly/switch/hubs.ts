@@ -20,8 +20,17 @@ export class Hub {
   stormLimit: u32;
   /** Kinds of frames that the engine asks for, `punt.ts`. */
   punts: u32;
+  /** HUB_ bits of `policy/bits.ts`: what is to be looked at in frames of every port. */
+  checks: u32;
   /** The engine's own station on the hub, or 0. */
   station: u64;
+  /** Its rules in ACCESS, and how many of them count before it is known who gets a frame. */
+  firstRule: u32;
+  rules: u32;
+  entryRules: u32;
+  /** Ports whose policy needs to know who has which IP address, and monitors. */
+  watchers: u32;
+  monitors: u32;
 }
 
 @inline
@@ -41,6 +50,8 @@ export function takeHub(mode: u32, stormLimit: u32): u32 {
     hub.stormLimit = stormLimit;
     hub.punts = 0;
     hub.station = 0;
+    hub.checks = 0;
+    hub.rules = hub.entryRules = hub.watchers = hub.monitors = 0;
     return i;
   }
   return NONE;

@@ -5,8 +5,10 @@ import { isIpAddress } from '../../engine/config/address.ts';
 import { parseServerConfig, type ServerConfig, serverOptions } from '../../engine/config/server-config.ts';
 import type { Log } from '../../engine/host.ts';
 import type { RunningServer } from '../../engine/server/options.ts';
+import { cascadeCommand } from '../cascade-command.ts';
+import { readCascades } from '../cascades.ts';
 import { ensureCertificate, type ServerCertificate } from '../certificate.ts';
-import { readConfigFile } from '../config-file.ts';
+import { invalidConfig, readConfigFile } from '../config-file.ts';
 import type { Context } from '../context.ts';
 import { failureOfHost } from '../failure.ts';
 import { print, printLine } from '../io.ts';
@@ -14,6 +16,7 @@ import { createLog } from '../log.ts';
 import { openControl } from '../node-control.ts';
 import { requireTaps } from '../platform.ts';
 import { aborted, stopOnSignals } from '../stop.ts';
+import { readUserCertificates } from '../user-certificates.ts';
 import { within } from '../within.ts';
 import type { ServerFlags } from './server.ts';
 
@@ -23,24 +26,40 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
   try {
     const file = path.resolve(flags.config);
     const source = { file: flags.config, what: 'the configuration', command: 'etherloom server' };
-    const { config } = await readConfigFile(source, parseServerConfig);
+    const { config, problem } = await readConfigFile(source, parseServerConfig);
     const log = createLog({
       level: flags.logLevel ?? config.log.level ?? 'info',
       format: flags.logFormat ?? config.log.format ?? 'text',
       color: io.stderr.isTTY === true,
       write: (text) => print(io.stderr, text),
     });
-    if (config.hubs.some(({ taps }) => taps.length > 0)) requireTaps(io, 'the configuration names TAPs');
+    if (config.hubs.some(({ taps, bridges = [] }) => taps.length + bridges.length > 0)) {
+      requireTaps(io, 'the configuration names TAPs or bridges');
+    }
+    const users = await readUserCertificates(config, path.dirname(file));
+    if (users.problems.length > 0) {
+      const found = users.problems.map(({ path: at, message }) => problem(at, message));
+      throw invalidConfig(source, found);
+    }
+    for (const warning of users.warnings) log('warn', warning);
     const certificate = await prepareCertificate(config, path.dirname(file), io.hostName, log);
 
+    const cascades = await readCascades(config.hubs, {
+      directory: path.dirname(file),
+      io,
+      warn: (message) => log('warn', message),
+    });
+
     const engine = await environment.load();
-    const server = await start(() => engine.startServer(engine.host, serverOptions(config, certificate), log));
+    const options = serverOptions(config, certificate, { users, cascades });
+    const server = await start(() => engine.startServer(engine.host, options, log));
     try {
       const socket = config.control.socket;
       const control = await openControl({
         role: 'server',
         path: socket === undefined ? undefined : path.resolve(path.dirname(file), socket),
         status: () => server.status(),
+        commands: { cascade: (request) => cascadeCommand(server, request) },
         io,
         log,
       });

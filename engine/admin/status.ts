@@ -4,7 +4,7 @@ import type { CodecName } from '../codec/codec.ts';
 
 export interface NodeStatus {
   readonly version: string;
-  readonly role: 'server' | 'client';
+  readonly role: 'server' | 'client' | 'bridge';
   readonly runtime: { readonly name: string; readonly version: string };
   readonly pid: number;
   /** ISO 8601, UTC. */
@@ -13,8 +13,26 @@ export interface NodeStatus {
   readonly listeners: readonly string[];
   readonly core: CoreStatus;
   readonly hubs: readonly HubStatus[];
+  /** On a server: what is done about those who guess passwords. */
+  readonly logins?: LoginStatus;
   /** On a client: what its session is doing. */
   readonly client?: ClientStatus;
+}
+
+/** Counted since the start, unless it says "now". */
+export interface LoginStatus {
+  /** Logins with a wrong password, certificate or user. */
+  readonly failures: number;
+  /** Logins that had to wait before they were looked at. */
+  readonly delayed: number;
+  /** Logins that were told to come back later, because too many waited. */
+  readonly turnedAway: number;
+  /** Logins that wait now. */
+  readonly waiting: number;
+  /** Sources whose logins wait now: addresses, and IPv6 networks of 64 bits. */
+  readonly slowedSources: number;
+  /** Users for whom now all wait who have not been in their account before. */
+  readonly slowedUsers: number;
 }
 
 export interface CoreStatus {
@@ -36,6 +54,52 @@ export interface HubStatus {
   readonly fdb: number;
   readonly sessions: readonly PortStatus[];
   readonly taps: readonly PortStatus[];
+  /** Interfaces of the host that are bridged. */
+  readonly bridges: readonly BridgeStatus[];
+  /** On a server: the hub's ways to other hubs. */
+  readonly cascades?: readonly CascadeStatus[];
+  /** By which other servers name this hub when they report a loop. */
+  readonly identity?: string;
+  /** Loops that this hub has cut. */
+  readonly loops?: readonly LoopStatus[];
+}
+
+export interface CascadeStatus {
+  readonly name: string;
+  /** `link`: to a hub of the same server, without a connection. */
+  readonly kind: 'session' | 'link';
+  readonly state: 'offline' | 'connecting' | 'established' | 'interrupted' | 'waiting';
+  /** `host:port`; absent for a link. */
+  readonly server?: string;
+  /** The hub at the other end. */
+  readonly hub: string;
+  readonly user?: string;
+  /** Attempts since the session was last up. */
+  readonly attempts: number;
+  /** Why the last attempt or session ended. */
+  readonly lastError?: string;
+  /** While it is up. */
+  readonly port?: PortStatus;
+}
+
+export interface LoopStatus {
+  /** The port that is blocked, and the one that leads to the same place. */
+  readonly blocked: string;
+  readonly open: string;
+  /** The hubs in between, as far as they are Etherloom's: names of this server's, identities of others. */
+  readonly through: readonly string[];
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
+/** Its counters go on when the interface comes back. */
+export interface BridgeStatus extends PortStatus {
+  /** `waiting`: there is no such interface now, or it cannot be bridged; it is tried again. */
+  readonly state: 'open' | 'waiting';
+  /** Why it waits. */
+  readonly lastError?: string;
+  /** That of the interface when it was opened, bytes. */
+  readonly mtu?: number;
 }
 
 export interface PortStatus {
@@ -61,6 +125,8 @@ export interface PortStatus {
   readonly batchesResent?: number;
   /** Sessions that compress only. */
   readonly compression?: CompressionStatus;
+  /** Why nothing but probes for loops passes it; absent when all does. */
+  readonly blocked?: string;
   /** Frames dropped, by cause; causes that never happened are left out. */
   readonly drops: Readonly<Record<string, number>>;
 }
@@ -141,4 +207,34 @@ export interface ClientStatus {
   readonly lastError?: string;
   /** Attempts since the session was last up. */
   readonly attempts: number;
+  /** What is set in the machine, when something is to be. */
+  readonly settings?: SettingsStatus;
+}
+
+export interface SettingsStatus {
+  readonly addresses: readonly AddressStatus[];
+  readonly routes: readonly RouteStatus[];
+  readonly dns?: { readonly servers: readonly string[]; readonly search: readonly string[] };
+  /** Nothing leaves but through the TAP and to `servers`. */
+  readonly killSwitch: boolean;
+  /** Where the server, or the proxy, is: reached without the tunnel. */
+  readonly servers: readonly string[];
+}
+
+export interface AddressStatus {
+  /** In CIDR form. */
+  readonly address: string;
+  readonly origin: 'profile' | 'dhcp' | 'dhcpv6' | 'slaac';
+  /** Who leased it. */
+  readonly server?: string;
+  /** ISO 8601, UTC; absent: never. */
+  readonly renews?: string;
+  readonly expires?: string;
+}
+
+export interface RouteStatus {
+  /** In CIDR form. */
+  readonly to: string;
+  readonly via?: string;
+  readonly origin: 'profile' | 'dhcp';
 }

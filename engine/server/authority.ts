@@ -1,32 +1,40 @@
 import type { Core, PortOptions } from '../core.ts';
-import type { Random } from '../host.ts';
-import { type Hub, hubKey } from '../hub/hub.ts';
+import type { Certificates, Clock, Random } from '../host.ts';
+import { type Hub, type HubUser, hubKey, userKey } from '../hub/hub.ts';
 import type { AdditionalRequest, Direction } from '../login/additional.ts';
 import { authenticate } from '../login/authenticate.ts';
-import type { Authority, Grant, Peer, Refusal } from '../login/authority.ts';
+import type { Authority, Grant, Peer, Refusal, Wait } from '../login/authority.ts';
 import { grantedConnections } from '../login/connections.ts';
+import { refusalOf, sessionPolicy, userPolicy } from '../login/effective-policy.ts';
 import {
+  ERROR_AUTH_FAILED,
+  ERROR_CANNOT_ACCEPT,
   ERROR_HUB_BUSY,
   ERROR_HUB_NOT_FOUND,
-  ERROR_MONITOR_DENIED,
   ERROR_NONE,
+  ERROR_NOT_ENOUGH_RIGHTS,
   ERROR_TOO_MANY_CONNECTIONS,
+  ERROR_TOO_MANY_USER_SESSIONS,
   ERROR_UNKNOWN_SESSION,
 } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
 import { agreedExtensions, portAbilities } from '../login/own-extensions.ts';
 import type { Sha0 } from '../login/password.ts';
 import { equalBytes } from '../login/password.ts';
-import { DEFAULT_POLICY } from '../login/policy.ts';
+import type { Policy } from '../login/policy.ts';
 import { sessionKeys } from '../login/welcome.ts';
+import type { Attempt, Doorkeeper } from './doorkeeper.ts';
 import { nextDirection, type ServerSession } from './server-session.ts';
+import { isLocal, sourceOf } from './source.ts';
 
 /** What a login that was granted is about to become. */
 export interface Admission {
   readonly hub: Hub;
   readonly user: string;
-  /** Stations that may be behind the session; 0: any number. */
-  readonly stationsMax: number;
+  /** What the client says of its installation: 16 bytes, all 0 when it does not. */
+  readonly uniqueId: Uint8Array;
+  /** Milliseconds since 1970 UTC at which the account ends; Infinity: never. */
+  readonly expires: number;
 }
 
 /** What a further connection that was granted joins. */
@@ -40,20 +48,20 @@ const PORTS_MAX = 2048;
 const SESSIONS_MAX = 1920;
 /** Connections at which no session gets a further one: the core has 4,096, and every session needs its first. */
 const CONNECTIONS_MAX = 4096 - SESSIONS_MAX;
-/** Stations behind a session that is not a bridge, policy NoBridge: `protocol/data-plane.md` §6.5. */
-const STATIONS_OF_A_CLIENT = 3;
-
 /** The port of a session that was granted. */
-export function sessionPort({ extensions, maxConnection, qos, token, useCompress }: Grant<Admission>): PortOptions {
-  return { qos, stationsMax: token.stationsMax, ...portAbilities(extensions, useCompress, maxConnection) };
+export function sessionPort({ extensions, maxConnection, qos, useCompress }: Grant<Admission>): PortOptions {
+  return { qos, ...portAbilities(extensions, useCompress, maxConnection) };
 }
 
 export interface AuthorityOptions {
   readonly core: Core;
   readonly sha0: Sha0;
   readonly random: Random;
-  /** TAPs of all hubs. */
-  readonly taps: number;
+  readonly clock: Clock;
+  readonly certificates: Certificates;
+  readonly doorkeeper: Doorkeeper;
+  /** Ports that are no sessions with clients: TAPs and cascades of all hubs. */
+  readonly otherPorts: number;
   readonly timeoutMs: number;
   /** 1 to 32. */
   readonly maxConnections: number;
@@ -74,18 +82,51 @@ export class HubAuthority implements Authority<Admission, Attachment> {
     this.#options = options;
   }
 
+  hold(request: LoginRequest, { remote }: Peer, now: number): Wait | Refusal | undefined {
+    const hub = this.#options.hubs.get(hubKey(request.hubName));
+    // There is nothing to guess where everybody may enter, and nothing where there is no hub.
+    if (hub === undefined || hub.user(request.userName)?.record.kind === 'anonymous') return undefined;
+    const wait = this.#options.doorkeeper.hold(attemptOf(request, hub, remote.address), now);
+    return wait === 'full' ? { ok: false, code: ERROR_CANNOT_ACCEPT } : wait;
+  }
+
   login(request: LoginRequest, challenge: Uint8Array, peer: Peer): { ok: true; grant: Grant<Admission> } | Refusal {
-    const { sha0, hubs } = this.#options;
+    const decision = this.#decide(request, challenge, peer);
+    if (!decision.ok) this.#options.refused(request, peer, decision.code);
+    return decision;
+  }
+
+  /** The order of `protocol/control-plane.md` §7. */
+  #decide(request: LoginRequest, challenge: Uint8Array, peer: Peer): { ok: true; grant: Grant<Admission> } | Refusal {
+    const { sha0, hubs, clock, certificates } = this.#options;
     const hub = hubs.get(hubKey(request.hubName));
-    const user = hub?.user(request.userName);
-    let code = hub === undefined ? ERROR_HUB_NOT_FOUND : authenticate(sha0, user, request, challenge);
-    if (code === ERROR_NONE && request.monitorMode) code = ERROR_MONITOR_DENIED;
-    if (code === ERROR_NONE && !this.hasRoom(undefined)) code = ERROR_HUB_BUSY;
-    if (hub === undefined || code !== ERROR_NONE) {
-      this.#options.refused(request, peer, code);
-      return { ok: false, code };
-    }
-    return { ok: true, grant: this.#grant(request, hub) };
+    if (hub === undefined) return { ok: false, code: ERROR_HUB_NOT_FOUND };
+    const user = hub.user(request.userName);
+    const utc = clock.utc();
+    const judge = { certificates, cas: hub.cas, utc };
+    const proof = authenticate(sha0, user?.record, request, challenge, judge);
+    this.#tellDoorkeeper(user, attemptOf(request, hub, peer.remote.address), proof);
+    // Without a user it is a refusal already.
+    if (proof !== ERROR_NONE || user === undefined) return { ok: false, code: proof };
+    const policy = userPolicy(user.policy, this.#options);
+    const refuse = (code: number): Refusal => ({ ok: false, code, noSavePassword: policy.NoSavePassword });
+    const refusal = refusalOf(policy, request, user.disabled || user.expires <= utc);
+    if (refusal !== ERROR_NONE) return refuse(refusal);
+    const uniqueId = request.nodeInfo?.uniqueId ?? NO_ID;
+    if (!hasLoginsLeft(hub, userKey(request.userName), uniqueId, policy)) return refuse(ERROR_TOO_MANY_USER_SESSIONS);
+    if (!this.hasRoom(undefined)) return refuse(ERROR_HUB_BUSY);
+    return { ok: true, grant: this.#grant(request, hub, user, policy, peer) };
+  }
+
+  #tellDoorkeeper(user: HubUser | undefined, attempt: Attempt, proof: number): void {
+    const { doorkeeper, clock } = this.#options;
+    if (proof === ERROR_AUTH_FAILED) doorkeeper.failed(attempt, clock.now());
+    else if (proof === ERROR_NONE && user?.record.kind !== 'anonymous') doorkeeper.succeeded(attempt);
+  }
+
+  /** No: the passwords are in a file that is its administrator's to change. */
+  changePassword(hubName: string): number {
+    return this.#options.hubs.has(hubKey(hubName)) ? ERROR_NOT_ENOUGH_RIGHTS : ERROR_HUB_NOT_FOUND;
   }
 
   attach(
@@ -105,10 +146,14 @@ export class HubAuthority implements Authority<Admission, Attachment> {
    * asked again when the answer to a login has left: any number of others may have been answered before it.
    */
   hasRoom(member: ServerSession | undefined, grant?: Grant<Admission>): boolean {
-    const { core, sessions, connections, taps } = this.#options;
+    const { core, sessions, connections, otherPorts } = this.#options;
     if (member === undefined) {
+      if (grant !== undefined) {
+        const { hub, user, uniqueId } = grant.token;
+        if (!hasLoginsLeft(hub, userKey(user), uniqueId, grant.policy)) return false;
+      }
       const windows = grant === undefined ? 0 : (sessionPort(grant).windows ?? 0);
-      return sessions.size < Math.min(SESSIONS_MAX, PORTS_MAX - taps) && windows <= core.windowsFree;
+      return sessions.size < Math.min(SESSIONS_MAX, PORTS_MAX - otherPorts) && windows <= core.windowsFree;
     }
     // One above the number is admitted (§6): the replacement of a connection that is about to be closed.
     return member.session.tunnels.length <= member.maxConnections && connections() < CONNECTIONS_MAX;
@@ -118,9 +163,13 @@ export class HubAuthority implements Authority<Admission, Attachment> {
     return [...this.#options.hubs.values()].map((hub) => hub.name);
   }
 
-  #grant(request: LoginRequest, hub: Hub): Grant<Admission> {
-    const { core, random, timeoutMs, maxConnections } = this.#options;
-    const maxConnection = grantedConnections(request, maxConnections);
+  #grant(request: LoginRequest, hub: Hub, { expires }: HubUser, whole: Policy, peer: Peer): Grant<Admission> {
+    const { core, random, timeoutMs } = this.#options;
+    const { remote, local } = peer;
+    const policy = sessionPolicy(whole, request, isLocal(remote.address, local.address));
+    // A session that only listens has no priority frames (`protocol/control-plane.md` §9).
+    const qos = request.qos && !policy.NoQoS && !policy.MonitorPort;
+    const maxConnection = grantedConnections({ ...request, qos }, policy.MaxConnection);
     const user = request.userName.trim();
     this.#connections++;
     return {
@@ -131,22 +180,22 @@ export class HubAuthority implements Authority<Admission, Attachment> {
       useEncrypt: request.useEncrypt,
       useCompress: request.useCompress,
       halfConnection: request.halfConnection,
-      qos: request.qos,
-      timeoutMs,
-      vlanId: 0,
+      qos,
+      timeoutMs: policy.TimeOut === Math.floor(timeoutMs / 1000) ? timeoutMs : policy.TimeOut * 1000,
+      vlanId: policy.VLanId,
       message: '',
-      policy: {
-        ...DEFAULT_POLICY,
-        MaxConnection: maxConnections,
-        TimeOut: Math.floor(timeoutMs / 1000),
-        NoBridge: !request.bridgeMode,
-      },
+      policy,
       extensions: agreedExtensions(request.extensions, {
         compress: request.useCompress,
         connections: maxConnection,
         windowsFree: core.windowsFree,
       }),
-      token: { hub, user, stationsMax: request.bridgeMode ? 0 : STATIONS_OF_A_CLIENT },
+      token: {
+        hub,
+        user,
+        uniqueId: request.nodeInfo?.uniqueId ?? NO_ID,
+        expires,
+      },
     };
   }
 
@@ -158,4 +207,26 @@ export class HubAuthority implements Authority<Admission, Attachment> {
     }
     return found;
   }
+}
+
+/** In place of what tells installations apart. */
+const NO_ID = new Uint8Array(16);
+
+function attemptOf(request: LoginRequest, hub: Hub, address: string): Attempt {
+  return { hub: hubKey(hub.name), user: userKey(request.userName), source: sourceOf(address) };
+}
+
+/**
+ * Policy MultiLogins. Sessions of the same installation are not counted (`protocol/control-plane.md` §4.7), which no
+ * server can verify: it is a limit for people, and not for those who write clients.
+ */
+function hasLoginsLeft(hub: Hub, user: string, uniqueId: Uint8Array, { MultiLogins }: Policy): boolean {
+  if (MultiLogins === 0) return true;
+  const known = uniqueId.some((byte) => byte !== 0);
+  let others = 0;
+  for (const session of hub.sessions) {
+    const same = known && equalBytes(session.uniqueId, uniqueId);
+    if (userKey(session.user) === user && !same) others++;
+  }
+  return others < MultiLogins;
 }

@@ -1,6 +1,8 @@
 import type { Host } from '../../engine/host.ts';
+import { createBridges } from '../linux/bridges.ts';
+import { machines } from '../linux/machine/machine.ts';
 import { Poller } from '../linux/poller.ts';
-import { createTaps } from '../linux/tap.ts';
+import { createTaps, type Kernel } from '../linux/tap.ts';
 import { watchAddresses } from '../shared/addresses.ts';
 import { certificates } from '../shared/certificates.ts';
 import { clock } from '../shared/clock.ts';
@@ -15,18 +17,25 @@ import { createStartWaiter } from './waiter.ts';
 
 /** What Bun lends to the engine. Call it once in a process. */
 export function createHost(): Host {
+  let loaded: Kernel | undefined;
+  const load = (): Kernel => {
+    if (loaded === undefined) {
+      const { libc, library } = loadLibc();
+      loaded = { libc, poller: new Poller(libc, createStartWaiter(library)) };
+    }
+    return loaded;
+  };
   return {
     network,
     tcp,
     certificates,
-    taps: createTaps(() => {
-      const { libc, library } = loadLibc();
-      return { libc, poller: new Poller(libc, createStartWaiter(library)) };
-    }),
+    taps: createTaps(load),
+    bridges: createBridges(load),
     clock,
     scheduler,
     random,
     watchAddresses,
+    machines,
     coreBinary,
     cryptoBinary,
     runtime: describeRuntime('bun', Bun.version),

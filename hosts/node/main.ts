@@ -1,6 +1,8 @@
 import type { Host } from '../../engine/host.ts';
+import { createBridges } from '../linux/bridges.ts';
+import { machines } from '../linux/machine/machine.ts';
 import { Poller } from '../linux/poller.ts';
-import { createTaps } from '../linux/tap.ts';
+import { createTaps, type Kernel } from '../linux/tap.ts';
 import { watchAddresses } from '../shared/addresses.ts';
 import { certificates } from '../shared/certificates.ts';
 import { clock } from '../shared/clock.ts';
@@ -15,18 +17,25 @@ import { startWaiter } from './waiter.ts';
 
 /** What Node lends to the engine. Call it once in a process. */
 export function createHost(): Host {
+  let loaded: Kernel | undefined;
+  const load = (): Kernel => {
+    if (loaded === undefined) {
+      const libc = loadLibc();
+      loaded = { libc, poller: new Poller(libc, startWaiter) };
+    }
+    return loaded;
+  };
   return {
     network,
     tcp,
     certificates,
-    taps: createTaps(() => {
-      const libc = loadLibc();
-      return { libc, poller: new Poller(libc, startWaiter) };
-    }),
+    taps: createTaps(load),
+    bridges: createBridges(load),
     clock,
     scheduler,
     random,
     watchAddresses,
+    machines,
     coreBinary,
     cryptoBinary,
     runtime: describeRuntime('node', process.versions.node),

@@ -107,6 +107,7 @@ export function fakeEngine(overrides: Partial<Engine> = {}): FakeEngine {
       return {
         listeners: options.listen.map(({ host, port }) => `${host}:${port === 0 ? 40000 : port}`),
         status: () => sampleStatus('server'),
+        setCascade: () => ({ ok: false, problem: 'there is no cascade' }),
         async close() {
           engine.closed++;
         },
@@ -251,6 +252,7 @@ export function sampleStatus(role: 'server' | 'client'): NodeStatus {
             drops: {},
           },
         ],
+        bridges: [],
       },
     ],
     ...(role === 'client'

@@ -10,6 +10,7 @@ import type {
   Listener,
   ListenOptions,
   Log,
+  Machines,
   Tap,
   TapHandler,
   TapOptions,
@@ -18,6 +19,7 @@ import type {
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
 import { certificates } from '../../hosts/shared/certificates.ts';
 import { GOOD_LINK, type LinkOptions, SIM_SECURITY, SimChannel } from './channel.ts';
+import { SimMachine } from './machine.ts';
 import type { World } from './world.ts';
 
 type Accept = (channel: Channel) => ChannelHandler;
@@ -38,6 +40,10 @@ export class SimTap implements Tap {
   readonly name: string;
   readonly mac: Uint8Array;
   readonly frames: Uint8Array[] = [];
+  /** Of what it was given, the probes by which hubs find loops: they come in their own time. */
+  readonly probes: Uint8Array[] = [];
+  /** Called with each of them, for what is plugged in. */
+  delivered: (frame: Uint8Array) => void = () => {};
   readonly offloads = { tcp: false, udp: false };
   closed = false;
   readonly #handler: TapHandler;
@@ -82,7 +88,9 @@ export class SimTap implements Tap {
       const at = batch.offsets[i]!;
       const header = batch.memory.subarray(at, at + VNET_HEADER_BYTES);
       if (header.some((byte) => byte !== 0)) throw new Error('the virtio header asks for something');
-      this.frames.push(batch.memory.slice(at + VNET_HEADER_BYTES, at + batch.lengths[i]!));
+      const frame = batch.memory.slice(at + VNET_HEADER_BYTES, at + batch.lengths[i]!);
+      (isProbe(frame) ? this.probes : this.frames).push(frame);
+      this.delivered(frame);
     }
     return count;
   }
@@ -102,6 +110,11 @@ export class SimTap implements Tap {
       if (!this.closed) this.#handler.readable();
     });
   }
+}
+
+/** `engine/loop/probe.ts`. */
+export function isProbe(frame: Uint8Array): boolean {
+  return [0x88, 0xb5, 0x4c, 0x4f, 0x4f, 0x4b].every((byte, i) => frame[12 + i] === byte);
 }
 
 export interface LogLine {
@@ -165,6 +178,12 @@ export class SimHost implements Host {
         const remote: Address = { address: options.host, port: options.port };
         const [client, server] = SimChannel.pair(world, net.link, local, remote);
         client.handler = handler;
+        try {
+          options.way?.found(options.way.known.length > 0 ? options.way.known : [options.host]);
+        } catch (error) {
+          world.soon(() => client.finish(error as HostError));
+          return client;
+        }
         world.after(net.link.latencyMs, () => {
           const accept = net.down ? undefined : net.listeners.get(`${options.host}:${options.port}`);
           if (accept === undefined)
@@ -182,6 +201,9 @@ export class SimHost implements Host {
       connect: (options, handler) => this.network.connect(options, handler),
     };
   }
+
+  readonly machine = new SimMachine();
+  readonly machines: Machines = { recover: () => [], open: () => this.machine };
 
   /** What is called when the machine's addresses change. */
   addressesChanged: (addresses: readonly string[]) => void = () => {};

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CLIENT_SIZES, Core, DROP_CAUSES, type DropCause, SERVER_SIZES } from '../../../engine/core.ts';
+import { DEFAULT_POLICY } from '../../../engine/login/policy.ts';
 import { BROADCAST, frame, mac } from '../../sim/frames.ts';
 import { coreBinary } from '../../sim/host.ts';
 import { bulk } from './frames.ts';
@@ -112,6 +113,11 @@ describe.each(BUILDS)('%s: memory', (build) => {
       ['DEFLATE_RESULT', constant('DEFLATE_RESULT'), constant('DEFLATE_RESULT_BYTES')],
       ['BULK', 0xe0_0000, 2_048 * 32 * 64],
       ['BATCHES', 0x120_0000, 0x8000 * 48],
+      // A place for every port beside the frames.
+      ['WAITING', constant('WAITING'), 32 + (0x3c00 + 2_048) * 32],
+      ['IP_BUCKETS', 0x141_0000, 0x2_0000 * 4],
+      ['IPS', 0x149_0000, 0x1_0000 * 64],
+      ['ACCESS', constant('ACCESS'), constant('ACCESS_MAX') * constant('RULE_BYTES')],
       ['POOLS', constant('POOLS'), 0],
     ];
     for (const [i, [name, start, bytes]] of regions.entries()) {
@@ -133,8 +139,8 @@ describe.each(BUILDS)('%s: memory', (build) => {
 
   test('the sizes of a server and of a client can be had, and memory does not grow', () => {
     for (const [sizes, mebibytes] of [
-      [SERVER_SIZES, 440],
-      [CLIENT_SIZES, 76],
+      [SERVER_SIZES, 446],
+      [CLIENT_SIZES, 82],
     ] as const) {
       const core = new Core(coreBinary, {
         sizes,
@@ -176,7 +182,7 @@ describe.each(BUILDS)('%s: memory', (build) => {
 });
 
 /** Causes that nothing has yet. */
-const UNUSED: DropCause[] = ['policy', 'access-list', 'rate-limit', 'host-address', 'known-elsewhere'];
+const UNUSED: DropCause[] = ['host-address'];
 
 describe.each(BUILDS)('%s: names of drop causes', (build) => {
   type Trigger = (rig: Rig) => [port: number, count: number];
@@ -263,6 +269,36 @@ describe.each(BUILDS)('%s: names of drop causes', (build) => {
       rig.core.block(port, true);
       rig.arrive(port, bulk(1));
       return [port, 1];
+    },
+    policy: (rig) => {
+      const peer = session(rig, rig.core.openSwitch(0));
+      rig.core.setPolicy(peer.port, { ...DEFAULT_POLICY, FilterNonIP: true }, rig.now);
+      const made = bulk(1, 60);
+      made.set([0x88, 0xb5], 12);
+      peer.send(made);
+      return [peer.port, 1];
+    },
+    'access-list': (rig) => {
+      const hub = rig.core.openSwitch(0);
+      rig.core.setAccessList(hub, [{ priority: 1, action: 'discard' }]);
+      const peer = session(rig, hub);
+      peer.send(bulk(1));
+      return [peer.port, 1];
+    },
+    'rate-limit': (rig) => {
+      const peer = session(rig, rig.core.openSwitch(0));
+      // One frame at once, eight that wait, and one more than those.
+      rig.core.setPolicy(peer.port, { ...DEFAULT_POLICY, MaxUpload: 8_000 }, rig.now);
+      peer.send(...Array.from({ length: 20 }, () => bulk(1, 1_514)));
+      const { drops } = rig.core.portCounters(peer.port);
+      return [peer.port, drops['rate-limit'] ?? -1];
+    },
+    'known-elsewhere': (rig) => {
+      const hub = rig.core.openSwitch(0);
+      const [one, other] = [session(rig, hub), session(rig, hub, { checkMac: true })];
+      one.send(bulk(1));
+      other.send(bulk(1));
+      return [other.port, 1];
     },
     'not-inflatable': (rig) => {
       const peer = session(rig, rig.core.openSwitch(0), { compress: true });
