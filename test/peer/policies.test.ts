@@ -30,7 +30,7 @@ import {
   tag,
   tcp,
   udp,
-} from './policy-frames.ts';
+} from '../support/policy-frames.ts';
 
 const SECOND = 1_000;
 const SERVER = '10.77.9.1';
