@@ -54,7 +54,9 @@ export const TAP_WRITE_OFFSETS: u32 = 0x0003_a400;
 export const TAP_WRITE_LENGTHS: u32 = 0x0003_a600;
 /** Number of TAP ports with frames to write, then their numbers. */
 export const TAPS_READY: u32 = 0x0003_a800;
-/** TAP ports of one module: one u32 each between TAPS_READY and INBOX. */
+/** Of each frame read, the VLAN tag that the kernel took out of it, as four bytes in network order; 0 without one. */
+export const TAP_READ_TAGS: u32 = 0x0003_f800;
+/** TAP ports of one module: one u32 each between TAPS_READY and TAP_READ_TAGS. */
 export const TAPS_MAX: u32 = 1024;
 
 export const INBOX: u32 = 0x0004_0000;

@@ -93,6 +93,10 @@ export class Port {
   /** The port whose queue it has filled, or NONE, and until when it waits for it; host's ms. */
   heldBy: u32;
   heldUntil: f64;
+  /** A bridged interface: the address that the host itself has on it, or 0; see `switch/bridged.ts`. */
+  host: u64;
+  /** Largest MSS of TCP over IPv4 through this port, or 0: any; see `switch/mss.ts`. */
+  mss: u32;
   /** From the port into the hub. */
   receivedFrames: u64;
   receivedBytes: u64;

@@ -4,9 +4,9 @@
  * TAPs share the table, because a batch is read and handed over in one go.
  */
 
-import { LARGE_FRAME_MAX, NONE, SLOT_HEAD, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAP_WRITE_SLOTS, VNET_HEADER } from './memory';
+import { LARGE_FRAME_MAX, NONE, SLOT_HEAD, SMALL_FRAME_MAX, TAP_BATCH, TAP_READ_LENGTHS, TAP_READ_OFFSETS, TAP_READ_TAGS, TAP_WRITE_LENGTHS, TAP_WRITE_OFFSETS, TAP_WRITE_SLOTS, VNET_HEADER } from './memory';
 import { finishJoined, join, joinedEntry, joinedSlot, openFlow, startFlows } from './offload/coalesce';
-import { acceptVnet, buildVnet } from './offload/vnet';
+import { acceptVnet, buildVnet, moveChecksum } from './offload/vnet';
 import { frameOf, largeTotal, releaseSlot, Slot, smallTotal, takeLarge, takeSmall } from './pool';
 import { portAt, PORT_OFFLOAD, PORT_OFFLOAD_UDP } from './port';
 import { hold, watchQueues } from './queue/hold';
@@ -41,7 +41,8 @@ export function tapRead(id: u32, count: u32, now: f64): u32 {
   watchQueues();
   for (let i: u32 = 0; i < count; i++) {
     const slot = slotAtPlace(i);
-    const length = load<u32>(TAP_READ_LENGTHS + i * 4) - VNET_HEADER;
+    let length = load<u32>(TAP_READ_LENGTHS + i * 4) - VNET_HEADER;
+    if (load<u32>(TAP_READ_TAGS + i * 4) != 0) length = insertTag(slot, i, length);
     const s = changetype<Slot>(slot);
     s.length = length;
     if (offload) acceptVnet(slot);
@@ -74,6 +75,22 @@ export function tapRead(id: u32, count: u32, now: f64): u32 {
   places = kept;
   return places;
 }
+
+/** Puts the VLAN tag back that the kernel took out of the frame; the host left room for it. Returns the new length. */
+function insertTag(slot: u32, place: u32, length: u32): u32 {
+  const tag = load<u32>(TAP_READ_TAGS + place * 4);
+  store<u32>(TAP_READ_TAGS + place * 4, 0);
+  if (length < ADDRESSES_BYTES || length + TAG_BYTES > (changetype<Slot>(slot).large ? LARGE_FRAME_MAX : SMALL_FRAME_MAX)) return length;
+  const at = frameOf(slot) + ADDRESSES_BYTES;
+  memory.copy(at + TAG_BYTES, at, length - ADDRESSES_BYTES);
+  store<u32>(at, tag);
+  moveChecksum(slot, TAG_BYTES);
+  return length + TAG_BYTES;
+}
+
+/** The two MAC addresses in front of a tag, IEEE 802.1Q §9.3. */
+const ADDRESSES_BYTES: u32 = 12;
+const TAG_BYTES: u32 = 4;
 
 /**
  * Gives back the frames of the last batch, takes the next ones off the port's queue, and puts them into the write table.

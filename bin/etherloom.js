@@ -24,14 +24,15 @@ process.exit(code);
 
 /** What a command that does more than print help needs: the host, SHA-0 and the engine. */
 async function load() {
-  const [{ createHost }, { Crypto }, { startServer }, { startClient }] = await Promise.all([
+  const [{ createHost }, { Crypto }, { startServer }, { startClient }, speedtest] = await Promise.all([
     bun === undefined ? import('../dist/hosts/node/main.js') : import('../dist/hosts/bun/main.js'),
     import('../dist/engine/crypto/module.js'),
     import('../dist/engine/server/server.js'),
     import('../dist/engine/client/client.js'),
+    import('../dist/engine/speedtest/index.js'),
   ]);
   const host = await createHost();
   /** @param {Uint8Array} bytes */
   const sha0 = (bytes) => new Crypto(host.cryptoBinary, { slots: 1, random: host.random }).sha0(bytes);
-  return { host, sha0, startServer, startClient };
+  return { host, sha0, startServer, startClient, ...speedtest };
 }

@@ -41,7 +41,7 @@ export async function ensureCertificate(request: CertificateRequest): Promise<Se
     // The X.509 code is large and needed once.
     const { createSelfSigned } = await import('./certificate-create.ts');
     const { certificate, key } = await createSelfSigned(names, new Date());
-    await writePair(request, certificate, key);
+    await writePair(request, { certificate, key }, 'create its directory, or change `tls`');
     return {
       certificate,
       key,
@@ -116,11 +116,15 @@ async function modeWarnings(keyFile: string): Promise<string[]> {
   return [`every user of this machine can read the private key ${keyFile}; close it with: chmod 600 ${keyFile}`];
 }
 
-/** Both files are complete on disk under other names before either gets its own; after a failure neither is there. */
-async function writePair(
-  { certificateFile, keyFile }: CertificateRequest,
-  certificate: string,
-  key: string,
+/**
+ * Both files are complete on disk under other names before either gets its own; after a failure neither is there.
+ *
+ * @param hint What to do when they cannot be written.
+ */
+export async function writePair(
+  { certificateFile, keyFile }: Pick<CertificateRequest, 'certificateFile' | 'keyFile'>,
+  { certificate, key }: { readonly certificate: string; readonly key: string },
+  hint: string,
 ): Promise<void> {
   const temporary: string[] = [];
   let target = keyFile;
@@ -135,10 +139,6 @@ async function writePair(
     await fs.rename(newCertificate, certificateFile);
   } catch (thrown) {
     for (const file of temporary) await fs.rm(file, { force: true });
-    throw new Failure(
-      'configuration',
-      `cannot create ${target}: ${inWords(thrown)}`,
-      'create its directory, or change `tls`',
-    );
+    throw new Failure('configuration', `cannot create ${target}: ${inWords(thrown)}`, hint);
   }
 }

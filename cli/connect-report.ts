@@ -2,7 +2,7 @@
 
 import type { ClientEnd, ClientEvent } from '../engine/client/options.ts';
 import { type Io, printLine } from './io.ts';
-import { printable } from './text.ts';
+import { formatDuration, printable } from './text.ts';
 
 export interface ConnectReport {
   started(version: string, control: string | undefined): void;
@@ -54,6 +54,16 @@ function textReport(io: Io, { server, hub, user, tap }: ConnectSubject): Connect
           break;
         case 'resumed':
           print('resumed');
+          break;
+        case 'addressed': {
+          const { address, lease, server } = event;
+          print(
+            `address: ${address} from ${server}${lease === undefined ? '' : `, for ${formatDuration(lease * 1000)}`}`,
+          );
+          break;
+        }
+        case 'unaddressed':
+          print(`no address: ${event.address} is given up; ${printable(event.cause)}`);
           break;
         case 'lost':
           print(`not connected: ${printable(event.cause)}; next attempt in ${Math.round(event.retryMs / 1000)} s`);

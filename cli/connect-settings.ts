@@ -11,9 +11,11 @@ import type { TapPortOptions } from '../engine/node.ts';
 import type { ProxyPlace } from '../engine/proxy/url.ts';
 import type { Congestion } from '../engine/session/congestion.ts';
 import { chooseTls, type TlsChoice } from '../engine/tls-legacy/choice.ts';
+import type { ClientCertificateFiles } from './client-certificate.ts';
 import type { ConnectFlags } from './commands/connect.ts';
 import { type ConfigFile, invalidConfig, readConfigFile } from './config-file.ts';
 import { Failure } from './failure.ts';
+import { checkedSettings, type WantedSettings } from './machine-settings.ts';
 import type { TrustMode } from './trust.ts';
 
 export interface ConnectSettings {
@@ -24,7 +26,11 @@ export interface ConnectSettings {
   readonly passwordFile?: string;
   readonly plainPassword: boolean;
   readonly anonymous: boolean;
+  /** In place of a password. */
+  readonly certificate?: ClientCertificateFiles;
   readonly tap: TapPortOptions;
+  /** Absent: nothing is set in the machine besides. */
+  readonly machine?: WantedSettings;
   readonly trust: TrustMode;
   readonly tls: TlsChoice;
   readonly bridge: boolean;
@@ -59,7 +65,8 @@ export async function connectSettings(
   if (halfDuplex) checkHalfDuplex(connections, flags, source);
   return {
     ...needed(server, flags, source),
-    ...credentials(flags, profile),
+    machine: checkedSettings(flags, source),
+    ...credentials(flags, source),
     trust: trustMode(flags, profile),
     tls: tlsChoice(flags, source),
     bridge: flags.bridge ?? profile.bridge ?? false,
@@ -81,7 +88,7 @@ export async function connectSettings(
 }
 
 /** A profile, or what stands for it when there is none. */
-interface Source {
+export interface Source {
   readonly profile: ConnectProfile;
   /** Absent without a profile. */
   readonly invalid?: (path: readonly PropertyKey[], ...messages: readonly string[]) => Failure;
@@ -98,6 +105,8 @@ async function readProfile(file: string | undefined): Promise<Source> {
     profile: {
       ...profile,
       passwordFile: passwordFile === '-' ? passwordFile : absolute(passwordFile),
+      clientCertificate: absolute(profile.clientCertificate),
+      clientKey: absolute(profile.clientKey),
       ca: absolute(profile.ca),
       proxy: proxy && { ...proxy, credentialsFile: absolute(proxy.credentialsFile) },
     },
@@ -135,6 +144,7 @@ function needed(
       mtu: flags.mtu ?? profile.tap.mtu,
       busyPollUs: flags.busyPoll ?? profile.tap.busyPoll,
       offload: flags.offload ?? profile.tap.offload,
+      ...(profile.tap.mac === undefined ? {} : { mac: profile.tap.mac }),
     },
   };
 }
@@ -142,15 +152,46 @@ function needed(
 /** What the command line says of the login replaces what contradicts it in the profile. */
 function credentials(
   flags: ConnectFlags,
-  profile: ConnectProfile,
-): Pick<ConnectSettings, 'passwordFile' | 'plainPassword' | 'anonymous'> {
+  source: Source,
+): Pick<ConnectSettings, 'passwordFile' | 'plainPassword' | 'anonymous' | 'certificate'> {
+  const { profile } = source;
   if (flags.anonymous) return { anonymous: true, plainPassword: false };
   const withPassword = flags.passwordFile !== undefined || flags.plainPassword === true;
+  const certificate = withPassword ? undefined : certificateFiles(flags, source);
+  if (certificate !== undefined) return { anonymous: false, plainPassword: false, certificate };
+  if (flags.clientKey !== undefined) {
+    throw new Failure('usage', '--client-key belongs to a certificate, and there is none', NAME_CERTIFICATE);
+  }
   return {
     anonymous: !withPassword && profile.anonymous === true,
     passwordFile: flags.passwordFile ?? profile.passwordFile,
     plainPassword: flags.plainPassword ?? profile.plainPassword ?? false,
   };
+}
+
+const NAME_CERTIFICATE = 'name it with --client-certificate FILE (in a profile, clientCertificate)';
+
+/** A certificate on the command line needs its key there too: the one in the profile belongs to another one. */
+function certificateFiles(flags: ConnectFlags, { profile, invalid }: Source): ClientCertificateFiles | undefined {
+  const own = flags.clientCertificate !== undefined;
+  const certificateFile = flags.clientCertificate ?? profile.clientCertificate;
+  const keyFile = flags.clientKey ?? (own ? undefined : profile.clientKey);
+  if (certificateFile !== undefined && keyFile !== undefined) return { certificateFile, keyFile };
+  if (certificateFile === undefined) {
+    if (profile.clientKey === undefined || flags.clientKey !== undefined || invalid === undefined) return undefined;
+    throw invalid(['clientKey'], `belongs to a certificate, and there is none; ${NAME_CERTIFICATE}`);
+  }
+  if (!own && invalid !== undefined) {
+    throw invalid(
+      ['clientCertificate'],
+      'its private key is missing; name it with clientKey: FILE, or --client-key FILE',
+    );
+  }
+  throw new Failure(
+    'usage',
+    '--client-certificate needs the private key, and there is none',
+    'name it with --client-key FILE',
+  );
 }
 
 /** A way to trust on the command line replaces the one in the profile. */

@@ -20,6 +20,10 @@ export const EXIT_CODES = {
     meaning: 'the attempts are used up: the other side cannot be reached, or does not let this one in',
   },
   notRunning: { code: 9, meaning: 'no running server or client was found to ask' },
+  settings: {
+    code: 10,
+    meaning: 'cannot change the settings of the machine: addresses, routes, DNS servers, firewall',
+  },
   interrupted: { code: 130, meaning: 'interrupted at a question, or by a second signal (128 + its number)' },
 } as const;
 

@@ -1,9 +1,11 @@
 /** The commands, their options and their help; what they do is loaded when one of them runs. */
 
 import { Command } from 'commander';
+import { defineCertificate } from './commands/certificate.ts';
 import { defineConnect } from './commands/connect.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
 import { defineServer } from './commands/server.ts';
+import { defineSpeedtest } from './commands/speedtest.ts';
 import { defineStatus } from './commands/status.ts';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
@@ -34,7 +36,9 @@ export function createProgram(context: Context): Command {
   defineServer(program, context);
   defineConnect(program, context);
   defineStatus(program, context);
+  defineSpeedtest(program, context);
   defineHashPassword(program, context);
+  defineCertificate(program, context);
 
   // After the commands, which would inherit it: an unknown command gets a message of its own below.
   program.allowExcessArguments(true);
@@ -60,5 +64,7 @@ const EXAMPLES = [
   ['etherloom server --config server.yaml', 'run a server in the foreground'],
   ['etherloom connect vpn.example.com --hub lab --user alice --tap vpn0', 'join a hub with a TAP device'],
   ['etherloom status', 'what the running server or client is doing'],
+  ['etherloom speedtest vpn.example.com', 'how much the path to another machine carries'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
+  ['etherloom certificate alice', 'a certificate for alice to log in with'],
 ] as const;

@@ -7,6 +7,7 @@ import type {
   HubStatus,
   NodeStatus,
   PortStatus,
+  SettingsStatus,
   TrafficStatus,
 } from '../engine/admin/status.ts';
 import { formatBytes, formatCount, formatDuration, printable, table } from './text.ts';
@@ -21,7 +22,8 @@ function headLines(status: NodeStatus, nowMs: number): string[] {
     ['version', `${status.version} on ${runtime.name} ${runtime.version}`],
     ['process', `${status.pid}, running for ${age(status.since, nowMs)}`],
     ...status.listeners.map((listener, index): [string, string] => [index === 0 ? 'listening on' : '', listener]),
-    ...(client === undefined ? [] : clientRows(client)),
+    ...(client === undefined ? [] : clientRows(client, nowMs)),
+    ...(status.logins === undefined ? [] : loginRows(status.logins)),
     [
       'core',
       `${core.build}${core.codec === 'wasm' ? '' : `, frames compressed by ${core.codec}`}; ${formatCount(core.frames)} frames in ${formatCount(core.calls)} calls; ` +
@@ -31,8 +33,20 @@ function headLines(status: NodeStatus, nowMs: number): string[] {
   return [`Etherloom ${status.role}`, ...fields(rows)];
 }
 
-function clientRows(client: NonNullable<NodeStatus['client']>): [string, string][] {
-  const { state, server, hub, user, lastError, attempts } = client;
+/** Nothing to see as long as nobody has failed. */
+function loginRows(logins: NonNullable<NodeStatus['logins']>): [string, string][] {
+  const { failures, delayed, turnedAway, waiting, slowedSources, slowedUsers } = logins;
+  if (failures === 0) return [];
+  const text =
+    `${formatCount(failures)} failed, ${formatCount(delayed)} slowed, ${formatCount(turnedAway)} turned away; ` +
+    `now ${formatCount(waiting)} ${waiting === 1 ? 'waits' : 'wait'}, ` +
+    `${formatCount(slowedSources)} ${slowedSources === 1 ? 'source' : 'sources'} and ` +
+    `${formatCount(slowedUsers)} ${slowedUsers === 1 ? 'user' : 'users'} slowed`;
+  return [['logins', text]];
+}
+
+function clientRows(client: NonNullable<NodeStatus['client']>, nowMs: number): [string, string][] {
+  const { state, server, hub, user, lastError, attempts, settings } = client;
   return [
     [
       'state',
@@ -43,6 +57,40 @@ function clientRows(client: NonNullable<NodeStatus['client']>): [string, string]
     ['server', printable(server)],
     ['hub', `${printable(hub)} as ${printable(user)}`],
     ...(lastError === undefined ? [] : [['last error', printable(lastError)] as [string, string]]),
+    ...(settings === undefined ? [] : settingsRows(settings, nowMs)),
+  ];
+}
+
+const ORIGINS = { profile: 'the profile', dhcp: 'DHCP', dhcpv6: 'DHCPv6', slaac: 'a router advertisement' } as const;
+
+function settingsRows(
+  { addresses, routes, dns, killSwitch, servers }: SettingsStatus,
+  nowMs: number,
+): [string, string][] {
+  const until = (name: string, at: string | undefined) =>
+    at === undefined ? '' : `, ${name} in ${formatDuration(Math.max(0, Date.parse(at) - nowMs))}`;
+  const rows = (name: string, lines: readonly string[]) =>
+    lines.map((line, index): [string, string] => [index === 0 ? name : '', line]);
+  const search = dns === undefined || dns.search.length === 0 ? '' : `, searching ${dns.search.join(', ')}`;
+  return [
+    ...rows(
+      'address',
+      addresses.map(
+        ({ address, origin, server, renews, expires }) =>
+          `${address} from ${ORIGINS[origin]}${server === undefined ? '' : ` at ${server}`}` +
+          `${until('renews', renews)}${until('expires', expires)}`,
+      ),
+    ),
+    ...rows(
+      'route',
+      routes.map(
+        ({ to, via, origin }) =>
+          `${to}${via === undefined ? '' : ` by ${via}`}${origin === 'dhcp' ? ', from DHCP' : ''}`,
+      ),
+    ),
+    ...rows('without tunnel', servers.length === 0 ? [] : [servers.join(', ')]),
+    ...rows('DNS', dns === undefined ? [] : [`${dns.servers.join(', ')}${search}`]),
+    ...rows('kill switch', killSwitch ? ['on'] : []),
   ];
 }
 

@@ -128,8 +128,12 @@ export interface PortOptions {
   readonly blockMax?: number;
   /** Stations that may be behind the port; 0 or absent: any number. */
   readonly stationsMax?: number;
-  /** A station that was heard on another port in the last 13 s is not taken over. */
+  /** A station that was heard on another port in the last 13 s does not move to this one (`protocol/data-plane.md` §6.2). */
   readonly checkMac?: boolean;
+  /** Largest MSS of TCP over IPv4 that passes the port either way, 64 to 65535 bytes; any when absent (`protocol/data-plane.md` §6.8). */
+  readonly mssClamp?: number | undefined;
+  /** Of a bridged interface the address that the host itself has on it: frames of that station do not pass (§6.11). */
+  readonly hostMac?: Uint8Array;
 }
 
 /** What a session's policy is beside its own text. */
@@ -238,6 +242,7 @@ interface CoreExports {
   openHub(mode: number, stormLimit: number): number;
   closeHub(hub: number): void;
   setPunts(hub: number, kinds: number, station: bigint): void;
+  guardPort(port: number, host: bigint, mss: number): void;
   inject(port: number, length: number, now: number): number;
   blockPort(port: number, yes: number): void;
   setPolicy(
@@ -393,6 +398,7 @@ export class Core {
     this.#tapsReady = constant('TAPS_READY') >>> 2;
     this.#punts = constant('PUNTS') >>> 2;
     this.#puntBytes = constant('PUNT_BYTES');
+    const words = (name: string): Uint32Array => new Uint32Array(memory.buffer, constant(name), constant('TAP_BATCH'));
     this.#waiting = constant('WAITING');
     this.#access = {
       at: constant('ACCESS'),
@@ -402,10 +408,10 @@ export class Core {
     };
     const batch = (offsets: string, lengths: string): FrameBatch => ({
       memory: this.#bytes,
-      offsets: new Uint32Array(memory.buffer, constant(offsets), constant('TAP_BATCH')),
-      lengths: new Uint32Array(memory.buffer, constant(lengths), constant('TAP_BATCH')),
+      offsets: words(offsets),
+      lengths: words(lengths),
     });
-    this.readBatch = batch('TAP_READ_OFFSETS', 'TAP_READ_LENGTHS');
+    this.readBatch = { ...batch('TAP_READ_OFFSETS', 'TAP_READ_LENGTHS'), tags: words('TAP_READ_TAGS') };
     this.writeBatch = batch('TAP_WRITE_OFFSETS', 'TAP_WRITE_LENGTHS');
     const seeds = new DataView(options.random(16).buffer);
     wasm.init(smallFrames, largeFrames, outBuffers, windows, seeds.getBigUint64(0), seeds.getBigUint64(8));
@@ -895,6 +901,10 @@ export class Core {
     const blockMax = options.blockMax ?? Math.max(3200, frameMax);
     const port = this.#wasm.openPort(hub, kind, flags, frameMax, blockMax, options.stationsMax ?? 0);
     const found = this.#found(port, 'ports', 2048);
+    const { hostMac, mssClamp = 0 } = options;
+    if (hostMac !== undefined || mssClamp !== 0) {
+      this.#wasm.guardPort(found, hostMac === undefined ? 0n : macNumber(hostMac), mssClamp);
+    }
     this.#windowsFree -= windows;
     if (windows > 0) this.#windowsOf.set(found, windows);
     return found;

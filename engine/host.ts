@@ -23,12 +23,35 @@ export interface ChannelSecurity {
   readonly distrust?: string;
 }
 
-/** Public-key work that a host lends to this program's own TLS (`engine/tls-legacy`). */
+/** Public-key work that a host lends: to this program's own TLS (`engine/tls-legacy`), and to logins by certificate. */
 export interface Certificates {
   /** The private key of a PEM; undefined when it is not one for RSA. Throws when it is no private key at all. */
   rsaKey(pem: string): RsaKey | undefined;
   /** RSAES-PKCS1-v1_5 (RFC 8017 §7.2.1) with the public key of a certificate in DER. Throws when it has none for RSA. */
   encrypt(certificate: Uint8Array, secret: Uint8Array): Uint8Array;
+  /** What a certificate in DER says; undefined when it cannot be read. */
+  facts(certificate: Uint8Array): CertificateFacts | undefined;
+  /** RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2) with SHA-1, by the RSA key of a certificate in DER. Never throws. */
+  verify(certificate: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** Whether `issuer` is named as the issuer of `certificate` and has signed it; both in DER. Never throws. */
+  issued(issuer: Uint8Array, certificate: Uint8Array): boolean;
+}
+
+/** What a login asks of a certificate (`protocol/control-plane.md` §4.5). */
+export interface CertificateFacts {
+  /** Bits of the modulus; 0 when its key is not for RSA. */
+  readonly rsaBits: number;
+  /** Its validity, both ends included: milliseconds since 1970 UTC. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** All CNs of its subject. */
+  readonly commonNames: readonly string[];
+  /** Hexadecimal digits in lower case, without zeros in front. */
+  readonly serial: string;
+  /** Whether it may identify a client: it says no use, or that one (RFC 5280 §4.2.1.12). */
+  readonly forClients: boolean;
+  /** Whether it is one of a CA (RFC 5280 §4.2.1.9). */
+  readonly ca: boolean;
 }
 
 export interface RsaKey {
@@ -37,6 +60,8 @@ export interface RsaKey {
    * length or not below the modulus.
    */
   decrypt(encrypted: Uint8Array): Uint8Array;
+  /** RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.1) with SHA-1. Throws when the key is too short for that. */
+  sign(message: Uint8Array): Uint8Array;
 }
 
 /**
@@ -81,7 +106,7 @@ export interface TcpState {
   readonly unsentBytes: number;
 }
 
-/** One TCP connection with TLS on it. */
+/** One TCP connection, with TLS on it unless it is a `PlainNetwork`'s. */
 export interface Channel {
   /** The other end of the TCP connection: of one through a proxy, the proxy. */
   readonly remote: Address;
@@ -144,7 +169,7 @@ export interface ChannelHandler {
 /** An operation of the host that failed, in words for a person. */
 export interface HostError {
   /** What was being done. */
-  readonly doing: 'listen' | 'connect' | 'tap' | 'load';
+  readonly doing: 'listen' | 'connect' | 'tap' | 'load' | 'settings';
   /**
    * The system's name of the error where there is one, such as `ECONNREFUSED`; otherwise a word of ours, such as a
    * `ProxyCode` of `engine/proxy/handshake.ts`.
@@ -188,6 +213,16 @@ export interface ConnectOptions {
   readonly tls?: () => TlsEndpoint;
   /** The connection is to leave TLS: `Channel.leaveTls`. Until it does, it is slower than others. */
   readonly bare?: boolean;
+  /** Where the next hop is: the proxy when there is one, else the host. */
+  readonly way?: Way;
+}
+
+/** How the name of the next hop becomes an address, for whoever has to keep the route there. */
+export interface Way {
+  /** Taken in place of a look-up, in this order; empty: the name is looked up. */
+  readonly known: readonly string[];
+  /** Told before the first packet leaves for one of them. Throws a `HostError`: then there is no attempt. */
+  found(addresses: readonly string[]): void;
 }
 
 /** A proxy and who we are to it: `protocol/control-plane.md` §10. */
@@ -211,6 +246,20 @@ export interface Network {
   connect(options: ConnectOptions, handler: ChannelHandler): Channel;
 }
 
+/** A place on the network: a name or an address, and a port. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** TCP without TLS, for the measurement tool. Of its channels `security` is undefined, and `leaveTls` throws. */
+export interface PlainNetwork {
+  /** Rejects with a `HostError`, for example when the port is taken. */
+  listen(place: Place, accept: (channel: Channel) => ChannelHandler): Promise<Listener>;
+  /** Never throws; a failure arrives as `closed`. */
+  connect(options: Place & { readonly timeoutMs: number }, handler: ChannelHandler): Channel;
+}
+
 /**
  * A batch of frames in the core's memory. The arrays have the same length and live in that memory themselves.
  * Each place starts with the `VNET_HEADER_BYTES` that the kernel puts in front of a frame.
@@ -222,6 +271,11 @@ export interface FrameBatch {
   readonly offsets: Uint32Array;
   /** For a read: the room in, the length out. For a write: the length. Both with the virtio header. */
   readonly lengths: Uint32Array;
+  /**
+   * For a read: a VLAN tag that the kernel took out of the frame, as its four bytes lie on the wire; the core puts it back, for
+   * which four bytes of the room are to be left. All are 0 before.
+   */
+  readonly tags?: Uint32Array;
 }
 
 /** Bytes of `struct virtio_net_hdr` in front of every frame that a TAP reads or writes. */
@@ -307,6 +361,103 @@ export interface Runtime {
   readonly osVersion: string;
 }
 
+/**
+ * One thing that is set in the machine. Each is of the network namespace that the process runs in, and of the kernel:
+ * what is bound to a TAP goes with it.
+ */
+export type MachineChange =
+  | {
+      readonly kind: 'address';
+      readonly tap: string;
+      /** In CIDR form. */
+      readonly address: string;
+      /** Seconds; absent: for ever. */
+      readonly validSeconds?: number;
+      readonly preferredSeconds?: number;
+      /** Whether the network of the address becomes a route of the main table. */
+      readonly onLink: boolean;
+      readonly metric?: number;
+    }
+  | { readonly kind: 'mtu'; readonly tap: string; readonly mtu: number }
+  | {
+      readonly kind: 'route';
+      readonly tap: string;
+      /** In CIDR form; 0.0.0.0/0 and ::/0 are the default route. */
+      readonly to: string;
+      readonly via?: string;
+      readonly metric?: number;
+      /** Absent: the main table. */
+      readonly table?: number;
+    }
+  | {
+      /** Which table is looked up (RFC 1812 knows one; Linux has many, ip-rule(8)). */
+      readonly kind: 'rule';
+      readonly family: 4 | 6;
+      readonly priority: number;
+      /** Only packets of TCP to this address and port; absent: all. */
+      readonly to?: { readonly address: string; readonly port: number };
+      /** `unreachable`: none, the packet goes nowhere. */
+      readonly table: number | 'main' | 'main-without-default' | 'unreachable';
+    }
+  /** How the kernel takes router advertisements: addresses, and never routes; or not at all. */
+  | { readonly kind: 'ipv6'; readonly tap: string; readonly mode: 'auto' | 'off' }
+  | {
+      readonly kind: 'dns';
+      readonly tap: string;
+      readonly servers: readonly string[];
+      readonly search: readonly string[];
+    }
+  | {
+      /** Nothing leaves but through the TAP, to these servers, and what links need to come up. */
+      readonly kind: 'firewall';
+      readonly tap: string;
+      readonly servers: readonly string[];
+      readonly port: number;
+      /** Networks that are allowed besides, in CIDR form. */
+      readonly lan: readonly string[];
+    };
+
+/** Changes settings of the machine, and undoes exactly what it changed: every change is written to a journal before. */
+export interface Machine {
+  /** False: this kernel, or this namespace, has no IPv6. */
+  readonly ipv6: boolean;
+  /** The number of the TAP's interface, which is nobody else's while it exists. */
+  readonly index: number;
+  /** Networks that the machine is attached to by other interfaces, in CIDR form. */
+  networks(): readonly string[];
+  /** Addresses that the kernel has given the TAP by itself, link-local ones among them. IPv6, in CIDR form. */
+  ownAddresses(): readonly OwnAddress[];
+  /** Makes a change; one of the same key takes the place of the earlier one. Throws a `HostError`. */
+  apply(key: string, change: MachineChange): void;
+  /** Undoes what `apply` did for the key. Returns what could not be undone, or was left because others changed it. */
+  undo(key: string): readonly string[];
+  /** Undoes everything, in reverse, and ends. What is bound to the TAP may be left to go with it. */
+  end(): readonly string[];
+}
+
+export interface OwnAddress {
+  /** In CIDR form. */
+  readonly address: string;
+  readonly linkLocal: boolean;
+  /** It is still being looked whether somebody else has it. */
+  readonly tentative: boolean;
+  /** Seconds; absent: for ever. */
+  readonly validSeconds?: number;
+  readonly preferredSeconds?: number;
+}
+
+export interface Machines {
+  /**
+   * Undoes what processes left that are gone, in the namespaces of this process. Returns what it did, and could not do, a
+   * sentence each. Throws a `HostError`.
+   *
+   * @param directories Where journals may be; those that are not there have none.
+   */
+  recover(directories: readonly string[]): readonly string[];
+  /** @param directories The journal is in the first of them that can be used. Throws a `HostError`. */
+  open(tap: string, directories: readonly string[]): Machine;
+}
+
 /** Everything that a host hands to the engine. */
 export interface Host {
   readonly runtime: Runtime;
@@ -315,6 +466,7 @@ export interface Host {
   /** The crypto module, likewise. */
   readonly cryptoBinary: (build: 'simd' | 'scalar') => Uint8Array;
   readonly network: Network;
+  readonly plain: PlainNetwork;
   readonly certificates: Certificates;
   readonly taps: Taps;
   readonly clock: Clock;
@@ -322,4 +474,6 @@ export interface Host {
   readonly random: Random;
   /** Calls `call` with all addresses of the machine when they have changed; returns what ends that. */
   readonly watchAddresses?: (call: (addresses: readonly string[]) => void) => () => void;
+  /** The machine's own settings. Absent where they cannot be changed. */
+  readonly machines?: Machines;
 }

@@ -9,6 +9,21 @@ import { type Runtime, thisRuntime } from './runtime.ts';
 /** Long enough for a slow machine that also makes an RSA key. */
 const START_TIMEOUT_MS = 30_000;
 
+/** Fields of a policy as the configuration has them. */
+export type LabPolicy = Readonly<Record<string, string | number | boolean>>;
+
+/** How a user signs in, with what else the configuration says of it. With nothing of the first it is anonymous. */
+export interface LabUser {
+  readonly password?: string;
+  /** PEM text. */
+  readonly certificate?: string;
+  readonly ca?: { readonly commonName?: string; readonly serial?: string };
+  readonly disabled?: boolean;
+  readonly expires?: string;
+  readonly group?: string;
+  readonly policy?: LabPolicy;
+}
+
 export interface ServerOptions {
   readonly runtime?: Runtime;
   /** Address to listen on. */
@@ -17,8 +32,12 @@ export interface ServerOptions {
   readonly port?: number;
   /** Default `lab`. */
   readonly hub?: string;
-  /** User names and their passwords; `undefined` makes the user anonymous. */
-  readonly users: Readonly<Record<string, string | undefined>>;
+  /** User names and their passwords, or all that there is to say; `undefined` makes the user anonymous. */
+  readonly users: Readonly<Record<string, string | LabUser | undefined>>;
+  /** Certificate authorities of the hub, PEM texts. */
+  readonly cas?: readonly string[];
+  /** Groups of the hub and their policies. */
+  readonly groups?: Readonly<Record<string, LabPolicy>>;
   /** TAPs of the hub: names and addresses in CIDR form. */
   readonly taps?: Readonly<Record<string, string>>;
   /** Of each TAP: how long to look for frames without resting, microseconds. */
@@ -73,8 +92,10 @@ export interface ClientOptions {
   /** Default `lab`. */
   readonly hub?: string;
   readonly user: string;
-  /** Absent: anonymous. */
+  /** Absent, with `certificate`: anonymous. */
   readonly password?: string;
+  /** PEM texts. */
+  readonly certificate?: { readonly certificate: string; readonly key: string };
   /** How the server is trusted: a fingerprint, or any certificate. */
   readonly trust: { readonly pin: string } | 'insecure';
   readonly tap: string;
@@ -82,6 +103,8 @@ export interface ClientOptions {
   readonly address?: string;
   /** Further arguments. */
   readonly args?: readonly string[];
+  /** Of an earlier process, to start as the same user of the machine. */
+  readonly directory?: string;
 }
 
 /** A client whose session is up. */
@@ -97,7 +120,7 @@ export class EtherloomClient {
   }
 
   static async start(host: LabHost, options: ClientOptions): Promise<EtherloomClient> {
-    const launch = await prepare(host, options.runtime);
+    const launch = await prepare(host, options.runtime, options.directory);
     const args = await connectArguments(options, launch);
     const process = await startEtherloom(host, args, { ...launch, ready: /"event":"established"/ });
     const [, socket = ''] = await process.waitForLine(/"control":"([^"]+)"/);
@@ -108,6 +131,11 @@ export class EtherloomClient {
   static async run(host: LabHost, options: ClientOptions): ReturnType<typeof runEtherloom> {
     const launch = await prepare(host, options.runtime);
     return await runEtherloom(host, await connectArguments(options, launch), launch);
+  }
+
+  /** Where it keeps what is its own, such as its control socket and its journal. */
+  get directory(): string {
+    return this.#launch.directory;
   }
 
   async status(): Promise<NodeStatus> {
@@ -129,9 +157,9 @@ interface Launch {
 
 let launches = 0;
 
-async function prepare(host: LabHost, runtime: Runtime = thisRuntime): Promise<Launch> {
-  const directory = join(host.lab.tempDir, `etherloom-${launches++}`);
-  await mkdir(directory, { mode: 0o700 });
+async function prepare(host: LabHost, runtime: Runtime = thisRuntime, earlier?: string): Promise<Launch> {
+  const directory = earlier ?? join(host.lab.tempDir, `etherloom-${launches++}`);
+  if (earlier === undefined) await mkdir(directory, { mode: 0o700 });
   const env = { XDG_RUNTIME_DIR: directory, XDG_STATE_HOME: directory };
   return { runtime, env, readyTimeoutMs: START_TIMEOUT_MS, directory };
 }
@@ -143,24 +171,38 @@ async function passwordFile(launch: Launch, name: string, password: string): Pro
 }
 
 async function connectArguments(options: ClientOptions, launch: Launch): Promise<string[]> {
-  const { server, hub = 'lab', user, password, trust, tap, address, args = [] } = options;
+  const { server, hub = 'lab', user, password, certificate, trust, tap, address, args = [] } = options;
   return [
     ...['connect', server, '--hub', hub, '--user', user, '--tap', tap, '--json', '--log-format', 'json'],
     ...(password === undefined ? [] : ['--password-file', await passwordFile(launch, 'password', password)]),
+    ...(certificate === undefined ? [] : await certificateArguments(certificate, launch)),
     ...(trust === 'insecure' ? ['--insecure'] : ['--pin', trust.pin]),
     ...(address === undefined ? [] : ['--address', address]),
     ...args,
   ];
 }
 
+async function certificateArguments(
+  { certificate, key }: NonNullable<ClientOptions['certificate']>,
+  launch: Launch,
+): Promise<string[]> {
+  const files = { certificate: join(launch.directory, 'user.crt'), key: join(launch.directory, 'user.key') };
+  await writeFile(files.certificate, certificate);
+  await writeFile(files.key, key, { mode: 0o600 });
+  return ['--client-certificate', files.certificate, '--client-key', files.key];
+}
+
 async function serverConfig(host: LabHost, options: ServerOptions, launch: Launch): Promise<string> {
   const { address, port = 5555, hub = 'lab', users, taps = {}, busyPoll, tls, extra = [] } = options;
+  const { cas = [], groups = {} } = options;
   const lines: string[] = [];
-  for (const [user, password] of Object.entries(users)) {
-    const entry =
-      password === undefined ? 'anonymous: true' : `passwordHash: "${await hash(host, user, password, launch)}"`;
-    lines.push(`      ${user}: { ${entry} }`);
+  for (const [user, given] of Object.entries(users)) {
+    const entry = await userEntry(host, user, typeof given === 'string' ? { password: given } : (given ?? {}), launch);
+    // What JSON is, is YAML.
+    lines.push(`      ${JSON.stringify(user)}: ${JSON.stringify(entry)}`);
   }
+  const caFiles = cas.map((_, index) => `ca-${index}.crt`);
+  for (const [index, file] of caFiles.entries()) await writeFile(join(launch.directory, file), cas[index]!);
   const poll = busyPoll === undefined ? '' : `, busyPoll: ${busyPoll}`;
   const ports = Object.entries(taps).map(([name, cidr]) => `{ name: ${name}, address: ${cidr}${poll} }`);
   return [
@@ -170,10 +212,21 @@ async function serverConfig(host: LabHost, options: ServerOptions, launch: Launc
     `  ${hub}:`,
     '    users:',
     ...lines,
+    `    groups: ${JSON.stringify(Object.fromEntries(Object.entries(groups).map(([name, policy]) => [name, { policy }])))}`,
+    `    cas: ${JSON.stringify(caFiles)}`,
     `    taps: [${ports.join(', ')}]`,
     ...extra,
     '',
   ].join('\n');
+}
+
+async function userEntry(host: LabHost, name: string, user: LabUser, launch: Launch): Promise<object> {
+  const { password, certificate, ...rest } = user;
+  if (password !== undefined) return { passwordHash: await hash(host, name, password, launch), ...rest };
+  if (certificate === undefined) return rest.ca === undefined ? { anonymous: true, ...rest } : rest;
+  const file = `user-${encodeURIComponent(name)}.crt`;
+  await writeFile(join(launch.directory, file), certificate);
+  return { certificate: file, ...rest };
 }
 
 async function hash(host: LabHost, user: string, password: string, launch: Launch): Promise<string> {

@@ -34,6 +34,15 @@ const PROGRAMS: readonly Program[] = [
   { name: 'ethtool', package: 'ethtool', why: 'switches offloads off where a measurement asks for it', optional: true },
 ];
 
+/** Servers of addresses and names, and the packet filter, of tests of a client's settings. */
+const SETTINGS_PEERS: readonly Program[] = (
+  [
+    ['nft', 'nftables', 'is how the kill switch works, and shows that nothing gets past it'],
+    ['dnsmasq', 'dnsmasq-base', 'is a DHCP, DHCPv6 and DNS server that shares no code with ours'],
+    ['udhcpd', 'udhcpd', 'is another DHCP server'],
+  ] as const
+).map(([name, found, why]) => ({ name, package: found, why, optional: false }));
+
 /** The TLS of others, for lab/tls/. */
 const TLS_PEERS: readonly Program[] = ['java', 'javac', 'gnutls-cli', 'gnutls-serv', 'openssl'].map((name) => ({
   name,
@@ -91,6 +100,11 @@ export function missingRequirements(): Missing[] {
 /** The same for the TLS peers of lab/tls/, which need nothing else. */
 export function missingTlsPeers(): Missing[] {
   return missingPrograms(TLS_PEERS);
+}
+
+/** The same for tests of a client's settings. */
+export function missingSettingsPeers(): Missing[] {
+  return missingPrograms(SETTINGS_PEERS);
 }
 
 function missingPrograms(programs: readonly Program[]): Missing[] {

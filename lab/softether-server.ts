@@ -9,8 +9,12 @@ import { parseCount, parseTable, quote, type VpncmdAnswer, vpncmd } from './soft
 
 export interface SoftEtherUser {
   readonly name: string;
-  /** `anonymous`, a password, or the PEM text of a certificate. Default `anonymous`. */
-  readonly auth?: 'anonymous' | { readonly password: string } | { readonly certificate: string };
+  /** `anonymous`, a password, the PEM text of a certificate, or the name in one of a CA of the hub. Default `anonymous`. */
+  readonly auth?:
+    | 'anonymous'
+    | { readonly password: string }
+    | { readonly certificate: string }
+    | { readonly commonName: string };
   /** Security policies by their vpncmd names, for example `{ NoBridge: 'yes', MaxConnection: 4 }`. */
   readonly policy?: Readonly<Record<string, string | number>>;
 }
@@ -18,6 +22,8 @@ export interface SoftEtherUser {
 export interface SoftEtherHub {
   readonly name: string;
   readonly users?: readonly SoftEtherUser[];
+  /** Trusted certificate authorities, PEM texts. */
+  readonly cas?: readonly string[];
   /** UDP acceleration for sessions of this hub. Default `false`: a lab measures TCP. */
   readonly udpAcceleration?: boolean;
   /** SecureNAT (DHCP server and NAT inside the hub). Default `false`. */
@@ -224,6 +230,10 @@ function hubCommands(sandbox: SoftEtherSandbox, hub: SoftEtherHub): string[] {
   if (hub.packetLog !== true) commands.push('LogDisable packet');
   const options = { DisableUdpAcceleration: hub.udpAcceleration === true ? 0 : 1, ...hub.extendedOptions };
   for (const [name, value] of Object.entries(options)) commands.push(`ExtOptionSet ${name} /VALUE:${value}`);
+  for (const [index, ca] of (hub.cas ?? []).entries()) {
+    // What begins with a slash is an option to it; it runs in the root directory.
+    commands.push(`CAAdd ..${sandbox.writeFile(`ca-${index}.crt`, ca)}`);
+  }
   for (const user of hub.users ?? []) commands.push(...userCommands(sandbox, user));
   return commands;
 }
@@ -233,6 +243,7 @@ function userCommands(sandbox: SoftEtherSandbox, user: SoftEtherUser): string[] 
   const auth = user.auth ?? 'anonymous';
   const commands = [`UserCreate ${name} /GROUP: /REALNAME: /NOTE:`];
   if (auth === 'anonymous') commands.push(`UserAnonymousSet ${name}`);
+  else if ('commonName' in auth) commands.push(`UserSignedSet ${name} /CN:${quote(auth.commonName)} /SERIAL:`);
   else if ('password' in auth) commands.push(`UserPasswordSet ${name} /PASSWORD:${quote(auth.password)}`);
   else {
     const path = sandbox.writeFile(`user-${encodeURIComponent(user.name)}.crt`, auth.certificate);

@@ -12,22 +12,22 @@ import { hasSoftEther } from '../dist/lab/softether.js';
 
 /**
  * @typedef {{ title: string, runtime: 'node' | 'bun', paths: string[], env?: Record<string, string>, needs?: 'lab' | 'softether' | 'tls', workers?: number }} Suite
- * What starts processes of both runtimes itself runs once; everything else runs on each of them. Suites that mostly wait
- * for others run two files at a time.
+ * What starts processes of both runtimes itself runs once; everything else runs on each of them. Two files run at a time,
+ * but where tests share what the machine has once.
  */
 
 const EVERYWHERE = ['test/unit', 'test/sim', 'test/cli', 'test/fuzz'];
 
 /** @type {Suite[]} */
 const SUITES = [
-  { title: 'units and simulator, Node', runtime: 'node', paths: EVERYWHERE },
-  { title: 'units and simulator, Bun', runtime: 'bun', paths: EVERYWHERE },
+  { title: 'units and simulator, Node', runtime: 'node', paths: EVERYWHERE, workers: 2 },
+  { title: 'units and simulator, Bun', runtime: 'bun', paths: EVERYWHERE, workers: 2 },
   { title: 'simulator on the scalar core, Node', runtime: 'node', paths: ['test/sim'], env: { CORE: 'scalar' } },
   { title: 'simulator on the scalar core, Bun', runtime: 'bun', paths: ['test/sim'], env: { CORE: 'scalar' } },
   { title: 'host, Node', runtime: 'node', paths: ['test/hosts'], needs: 'lab' },
   { title: 'host, Bun', runtime: 'bun', paths: ['test/hosts'], needs: 'lab' },
-  { title: 'TLS peers, Node', runtime: 'node', paths: ['test/tls-peers'], needs: 'tls' },
-  { title: 'TLS peers, Bun', runtime: 'bun', paths: ['test/tls-peers'], needs: 'tls' },
+  { title: 'TLS peers, Node', runtime: 'node', paths: ['test/tls-peers'], needs: 'tls', workers: 2 },
+  { title: 'TLS peers, Bun', runtime: 'bun', paths: ['test/tls-peers'], needs: 'tls', workers: 2 },
   { title: 'network namespaces', runtime: 'node', paths: ['test/lab/'], needs: 'lab', workers: 2 },
   { title: 'SoftEther peers', runtime: 'node', paths: ['test/peer', 'test/lab-tools'], needs: 'softether', workers: 2 },
 ];

@@ -46,6 +46,12 @@ export function acceptVnet(slot: u32): void {
   }
 }
 
+/** The frame has become longer, by so many bytes in front of its checksum, since the kernel said where that is. */
+export function moveChecksum(slot: u32, bytes: u32): void {
+  const header = frameOf(slot) - VNET_HEADER;
+  if (load<u16>(header) != 0) store<u16>(header, <u16>(load<u16>(header, CHECKSUM_START) + bytes), CHECKSUM_START);
+}
+
 /** Writes the header for a frame that is about to be given to the kernel. The frame is sound. */
 export function buildVnet(slot: u32): void {
   const frame = frameOf(slot);

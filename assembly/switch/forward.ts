@@ -1,7 +1,7 @@
 /** The way of a frame through a hub, `protocol/data-plane.md` §6.1 and §6.2. */
 
 import {
-  DROP_ACCESS, DROP_LOOP, DROP_MALFORMED, DROP_MEMORY, DROP_POLICY, DROP_QUEUE, DROP_RATE, DROP_SAME_PORT, DROP_SOURCE, DROP_STORM,
+  DROP_ACCESS, DROP_HOST, DROP_LOOP, DROP_MALFORMED, DROP_MEMORY, DROP_POLICY, DROP_QUEUE, DROP_RATE, DROP_SAME_PORT, DROP_SOURCE, DROP_STORM,
 } from '../counters';
 import { NONE, SEGMENTS } from '../memory';
 import { finish, segment } from '../offload/segment';
@@ -28,8 +28,10 @@ import { random32 } from '../random';
 import { bpduBridge, destination, ETHERTYPE_ARP, isBpdu, isGroup, MAC_BROADCAST, source } from '../wire/ethernet';
 import { destinationIp, etherType, parse, protocol, sourceIp, tagged, vlan } from '../wire/packet';
 import { UDP } from '../wire/udp';
+import { isOfHost } from './bridged';
 import { learn, lookup } from './fdb';
 import { hubAt, Hub, MODE_PATCH } from './hubs';
+import { clampMss, isSyn } from './mss';
 import { punt, puntKind } from './punt';
 import { passStorm } from './storm';
 
@@ -44,6 +46,8 @@ let taker: u32 = 0;
 /** What tells its flow from others, and when it came, host's ms. */
 let tag: u32 = 0;
 let time: f64 = 0;
+/** Whether it opens a TCP connection. */
+let syn: bool = false;
 /** The port that a frame that is checked came from. */
 let sender: u32 = NONE;
 /** Policies or the hub have more to ask than whether its station is known. */
@@ -94,6 +98,8 @@ function route(from: u32, slot: u32, now: f64): u32 {
   const sourceMac = source(frame);
   const destinationMac = destination(frame);
   if (sourceMac == MAC_BROADCAST || sourceMac == 0 || sourceMac == destinationMac) return DROP_SOURCE;
+  if (port.host != 0 && isOfHost(frame, port.host)) return DROP_HOST;
+  if (syn && port.mss != 0) clampMss(frame, port.mss, changetype<Slot>(slot).unfinished != 0);
   const hub = hubAt(port.hub);
   if (hub.punts != 0) {
     const kind = puntKind(frame, length) & hub.punts;
@@ -263,6 +269,7 @@ function prepare(slot: u32): bool {
   unit = s.length;
   if (!parse(frameOf(slot), s.length)) return false;
   tag = flowTag(frameOf(slot));
+  syn = isSyn();
   if (!s.unfinished) return true;
   if (!isSound(slot)) return false;
   const payload = <u32>s.segment;
@@ -286,17 +293,20 @@ function flood(from: u32, first: u32, slot: u32): void {
 
 /** Queues the frame as this port takes it, if its policy lets it pass. */
 function deliver(to: u32, slot: u32): void {
-  const flags = portAt(to).flags;
-  if (flags & (PORT_BLOCKED | PORT_GUARDED)) {
-    if (flags & PORT_BLOCKED || !isLetThrough(to, slot)) return;
+  const port = portAt(to);
+  if (port.flags & (PORT_BLOCKED | PORT_GUARDED)) {
+    if (port.flags & PORT_BLOCKED || !isLetThrough(to, slot)) return;
   }
+  if (port.host != 0 && isOfHost(frameOf(slot), port.host)) return countDrop(to, DROP_HOST);
   put(to, slot);
 }
 
 /** What one port needs is done once, and serves the others that need it. */
 function put(to: u32, slot: u32): void {
+  const port = portAt(to);
+  if (syn && port.mss != 0) return deliverClamped(to, slot);
   const s = changetype<Slot>(slot);
-  if (!s.unfinished || takes(portAt(to), s)) return enqueue(to, slot, unit, tag, time);
+  if (!s.unfinished || takes(port, s)) return enqueue(to, slot, unit, tag, time);
   if (s.segment == 0) {
     finish(slot);
     return enqueue(to, slot, unit, tag, time);
@@ -304,6 +314,21 @@ function put(to: u32, slot: u32): void {
   if (segments == 0) segments = segment(slot);
   if (segments == 0) return countDrop(to, DROP_MEMORY);
   for (let i: u32 = 0; i < segments; i++) enqueue(to, load<u32>(SEGMENTS + i * 4), unit, tag, time);
+}
+
+/** A copy, for the other ports get the frame as it is. Such frames are rare, and small. */
+function deliverClamped(to: u32, slot: u32): void {
+  const s = changetype<Slot>(slot);
+  const copy = takeSlot(s.length);
+  if (copy == 0) return countDrop(to, DROP_MEMORY);
+  const c = changetype<Slot>(copy);
+  c.length = s.length;
+  c.unfinished = s.unfinished;
+  memory.copy(frameOf(copy), frameOf(slot), s.length);
+  clampMss(frameOf(copy), portAt(to).mss, c.unfinished != 0);
+  if (c.unfinished && !(portAt(to).flags & PORT_OFFLOAD)) finish(copy);
+  enqueue(to, copy, unit, tag, time);
+  releaseSlot(copy);
 }
 
 /** Whether a port with a policy is to be given the frame as it is; it may get another one instead. */

@@ -6,15 +6,18 @@ import { formatServer, type ServerAddress } from '../../engine/config/server-add
 import { CLIENT_DEFAULTS } from '../../engine/config/session-rules.ts';
 import { describeError } from '../../engine/login/errors.ts';
 import { parseCertificate } from '../certificate.ts';
+import { type ClientCertificate, readClientCertificate } from '../client-certificate.ts';
 import { connectReport } from '../connect-report.ts';
 import { type ConnectSettings, connectSettings } from '../connect-settings.ts';
 import type { Context } from '../context.ts';
+import type { Engine } from '../environment.ts';
 import type { ExitName } from '../exit-codes.ts';
 import { Failure } from '../failure.ts';
 import { readBounded } from '../files.ts';
 import { print } from '../io.ts';
 import { knownServers, knownServersFile } from '../known-servers.ts';
 import { createLog } from '../log.ts';
+import { journalDirectories, recoverMachine } from '../machine-settings.ts';
 import { openControl } from '../node-control.ts';
 import { PASSWORD_VARIABLE, readPassword } from '../password.ts';
 import { requireTaps } from '../platform.ts';
@@ -48,7 +51,10 @@ export async function runConnect(
     const ca = settings.trust.kind === 'ca' ? await readCa(settings.trust.file) : undefined;
     const proxy =
       settings.proxy === undefined ? undefined : await completeProxy({ ...settings.proxy, server: address, io, warn });
-    const credential = await readCredential(settings, name, { io, terminal, warn, signal: stop.signal });
+    const asking = { io, terminal, warn, signal: stop.signal };
+    const certificate =
+      settings.certificate === undefined ? undefined : await readClientCertificate(settings.certificate, asking);
+    const password = certificate === undefined ? await readCredential(settings, name, asking) : undefined;
     if (!settings.encrypt) {
       warn(
         `encryption is off: only the login at ${name} is encrypted; whoever is in between can read and change every frame`,
@@ -58,12 +64,16 @@ export async function runConnect(
     if (settings.compress) warn(COMPRESSION_WARNING);
 
     const engine = await environment.load();
+    recoverMachine(engine.host, io, log);
     const options: ClientOptions = {
       ...address,
       hub,
       user,
-      credential,
+      credential: password ?? withKey(certificate!, engine),
       tap,
+      ...(settings.machine === undefined
+        ? {}
+        : { settings: { ...settings.machine, journals: journalDirectories(io) } }),
       ca,
       trust: createTrust({
         mode: settings.trust,
@@ -108,6 +118,11 @@ export async function runConnect(
   } finally {
     stop.dispose();
   }
+}
+
+function withKey({ certificate, keyPem }: ClientCertificate, { host }: Engine): ClientOptions['credential'] {
+  // That it is one for RSA was found when it fitted the certificate.
+  return { kind: 'certificate', certificate, key: host.certificates.rsaKey(keyPem)! };
 }
 
 const CLOSE_MS = 10_000;
@@ -160,6 +175,7 @@ function throwUnlessClosed({ kind, message, code }: ClientEnd, attempts: number)
     untrusted: 'untrusted',
     tap: 'tap',
     unreachable: 'unreachable',
+    settings: 'settings',
   };
   if (kind === 'closed') return;
   const name = code === undefined ? '' : ` (${describeError(code).name}, error ${code})`;

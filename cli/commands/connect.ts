@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import { interfaceAddress } from '../../engine/config/address.ts';
 import { fingerprint } from '../../engine/config/fingerprint.ts';
 import { foreignName, tapName } from '../../engine/config/names.ts';
-import { busyPoll, mtu } from '../../engine/config/rules.ts';
+import { dnsServer, gateway, route } from '../../engine/config/network.ts';
+import { busyPoll, ipv6Mode, mtu } from '../../engine/config/rules.ts';
 import { type ServerAddress, serverAddress } from '../../engine/config/server-address.ts';
 import type { LogFormat, LogLevelName } from '../../engine/config/server-config.ts';
 import {
@@ -40,9 +41,18 @@ export interface ConnectFlags {
   readonly passwordFile?: string;
   readonly plainPassword?: boolean;
   readonly anonymous?: boolean;
+  readonly clientCertificate?: string;
+  readonly clientKey?: string;
   readonly tap?: string;
   readonly address?: readonly string[];
   readonly mtu?: number;
+  readonly dhcp?: boolean;
+  readonly ipv6?: 'auto' | 'dhcp' | 'off';
+  readonly route?: readonly string[];
+  readonly gateway?: readonly string[];
+  readonly dns?: readonly string[];
+  readonly killSwitch?: boolean;
+  readonly allowLan?: boolean;
   readonly busyPoll?: number;
   readonly offload?: boolean;
   readonly pin?: string;
@@ -79,9 +89,9 @@ export function defineConnect(program: Command, context: Context): void {
       'Logs in to a server and joins a hub with a TAP device of this machine, in the foreground until SIGINT or SIGTERM. ' +
         'A lost session is set up again; an answer that will not change by itself ends the command.\n\n' +
         'Options go before the profile, and every switch has its opposite for that: --qos, --encrypt, --offload, --no-bridge, ' +
-        '--no-half-duplex, --no-plain-password, --no-proxy.\n\n' +
+        '--no-half-duplex, --no-plain-password, --no-proxy, --no-dhcp, --no-kill-switch.\n\n' +
         'The password comes from --password-file, or from the variable ETHERLOOM_PASSWORD, or is asked for at a terminal. ' +
-        'Without any of them, or with an empty answer, the login is anonymous.\n\n' +
+        'Without any of them, or with an empty answer, the login is anonymous. With --client-certificate there is no password.\n\n' +
         'The server is trusted by --pin, by --ca, or when a CA of the runtime signed its certificate for this host; otherwise ' +
         'you are asked once at a terminal, and the answer is remembered.\n\n' +
         'Who you are to a proxy is read from --proxy-credentials-file, or from the variable ETHERLOOM_PROXY_CREDENTIALS: ' +
@@ -108,12 +118,50 @@ export function defineConnect(program: Command, context: Context): void {
       '--plain-password',
       'send the password itself through TLS, for a user whom the server looks up elsewhere (RADIUS, NT domain)',
     )
+    .addOption(
+      new Option(
+        '--client-certificate <file>',
+        'log in with this certificate, PEM or DER, in place of a password; its key is RSA',
+      ).conflicts(['passwordFile', 'plainPassword', 'anonymous']),
+    )
+    .option(
+      '--client-key <file>',
+      'the private key of that certificate, PEM; its passphrase comes from the variable ETHERLOOM_KEY_PASSPHRASE or is asked for',
+    )
     .option('--tap <name>', 'the TAP device to create', byRule(tapName))
     .addOption(
       new Option('--address <cidr>', 'an address for the TAP, such as 10.90.0.2/24; may be repeated').argParser(
         collectByRule(interfaceAddress),
       ),
     )
+    .option('--dhcp', 'get an IPv4 address for the TAP by DHCP')
+    .option(
+      '--ipv6 <mode>',
+      'IPv6 addresses of the TAP: auto, by router advertisements, and by DHCPv6 when they say so; dhcp; or off',
+      byRule(ipv6Mode),
+    )
+    .addOption(
+      new Option(
+        '--route <network>',
+        'send this network through the TAP: CIDR, default for everything, or auto for what the DHCP server says; may be repeated',
+      ).argParser(collectByRule(route)),
+    )
+    .addOption(
+      new Option(
+        '--gateway <address>',
+        'the router of the routes, when not that of DHCP; once for each family',
+      ).argParser(collectByRule(gateway)),
+    )
+    .addOption(
+      new Option('--dns <address>', 'a DNS server, or auto for those that DHCP names; may be repeated').argParser(
+        collectByRule(dnsServer),
+      ),
+    )
+    .option(
+      '--kill-switch',
+      'let nothing leave this machine but through the TAP, while this command runs or was killed',
+    )
+    .option('--allow-lan', 'with the kill switch: let the networks pass that the machine is attached to')
     .addOption(new Option('--mtu <bytes>', 'the MTU of the TAP (default: 1500)').argParser(byRule(mtu)))
     .addOption(
       new Option(
@@ -204,7 +252,16 @@ export function defineConnect(program: Command, context: Context): void {
       const { runConnect } = await import('./connect-run.ts');
       await runConnect(server, flags, context);
     });
-  for (const name of ['no-bridge', 'no-half-duplex', 'no-compress', 'no-plain-password', 'no-proxy']) {
+  for (const name of [
+    'no-dhcp',
+    'no-kill-switch',
+    'no-allow-lan',
+    'no-bridge',
+    'no-half-duplex',
+    'no-compress',
+    'no-plain-password',
+    'no-proxy',
+  ]) {
     command.addOption(new Option(`--${name}`).hideHelp());
   }
   addLogOptions(refusePasswordOption(command));
@@ -227,7 +284,17 @@ const PROFILE = `The profile, in which everything may be left to the options:
   hub: lab
   user: alice
   passwordFile: alice.pw                # or anonymous: true; with plainPassword: true it is sent as it is
+  # clientCertificate: alice.crt        # in place of a password, with
+  # clientKey: alice.key
   tap: { name: vpn0, address: 10.90.0.2/24, mtu: 1500, offload: true, busyPoll: 0 }   # or a list of addresses
+                                        # or { name: vpn0, dhcp: true, ipv6: auto }; ipv6: dhcp, off; mac: 02:11:22:33:44:55
+  routes: [10.0.0.0/8]                  # or default, or auto: what the DHCP server says
+  gateway: 10.90.0.1                    # when not the router of DHCP
+  metric: 50
+  dns: 10.90.0.1                        # or a list, or auto
+  search: corp.example.com              # or a list
+  killSwitch: true
+  allowLan: true
   pin: 9f86d081...                      # or ca: ca.pem, or insecure: true
   tls: { profile: modern, minimum: TLSv1.3 }                  # or { algorithms: [AES256-SHA], minimum: TLSv1 }
   bridge: false
@@ -254,6 +321,14 @@ const EXAMPLES = [
     'etherloom connect [2001:db8::1]:5555 --hub lab --user alice --password-file alice.pw --tap vpn0 --pin 9f86d081...',
     'asks nothing',
   ],
+  [
+    'etherloom connect vpn.example.com --hub lab --user alice --client-certificate alice.crt --client-key alice.key --tap vpn0',
+    'with a certificate',
+  ],
+  [
+    'etherloom connect vpn.example.com --hub lab --user alice --tap vpn0 --dhcp --route default --dns auto --kill-switch',
+    'everything through the tunnel',
+  ],
   ['etherloom connect --profile lab.yaml --connections 16', 'what the profile says, with more connections'],
   [
     'etherloom connect vpn.example.com --hub lab --user alice --tap vpn0 --proxy http://proxy.example.com:3128',
@@ -274,5 +349,6 @@ const EXITS: readonly ExitName[] = [
   'refused',
   'untrusted',
   'unreachable',
+  'settings',
   'interrupted',
 ];

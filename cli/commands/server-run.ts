@@ -6,7 +6,7 @@ import { parseServerConfig, type ServerConfig, serverOptions } from '../../engin
 import type { Log } from '../../engine/host.ts';
 import type { RunningServer } from '../../engine/server/options.ts';
 import { ensureCertificate, type ServerCertificate } from '../certificate.ts';
-import { readConfigFile } from '../config-file.ts';
+import { invalidConfig, readConfigFile } from '../config-file.ts';
 import type { Context } from '../context.ts';
 import { failureOfHost } from '../failure.ts';
 import { print, printLine } from '../io.ts';
@@ -14,6 +14,7 @@ import { createLog } from '../log.ts';
 import { openControl } from '../node-control.ts';
 import { requireTaps } from '../platform.ts';
 import { aborted, stopOnSignals } from '../stop.ts';
+import { readUserCertificates } from '../user-certificates.ts';
 import { within } from '../within.ts';
 import type { ServerFlags } from './server.ts';
 
@@ -23,7 +24,7 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
   try {
     const file = path.resolve(flags.config);
     const source = { file: flags.config, what: 'the configuration', command: 'etherloom server' };
-    const { config } = await readConfigFile(source, parseServerConfig);
+    const { config, problem } = await readConfigFile(source, parseServerConfig);
     const log = createLog({
       level: flags.logLevel ?? config.log.level ?? 'info',
       format: flags.logFormat ?? config.log.format ?? 'text',
@@ -31,10 +32,17 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
       write: (text) => print(io.stderr, text),
     });
     if (config.hubs.some(({ taps }) => taps.length > 0)) requireTaps(io, 'the configuration names TAPs');
+    const users = await readUserCertificates(config, path.dirname(file));
+    if (users.problems.length > 0) {
+      const found = users.problems.map(({ path: at, message }) => problem(at, message));
+      throw invalidConfig(source, found);
+    }
+    for (const warning of users.warnings) log('warn', warning);
     const certificate = await prepareCertificate(config, path.dirname(file), io.hostName, log);
 
     const engine = await environment.load();
-    const server = await start(() => engine.startServer(engine.host, serverOptions(config, certificate), log));
+    const options = serverOptions(config, certificate, users);
+    const server = await start(() => engine.startServer(engine.host, options, log));
     try {
       const socket = config.control.socket;
       const control = await openControl({

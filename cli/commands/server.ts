@@ -44,7 +44,12 @@ const CONFIGURATION = `The configuration:
     lab:
       users:
         alice: { passwordHash: "..." }      # what \`etherloom hash-password alice\` prints
-        guest: { anonymous: true }
+        bob: { certificate: bob.crt }       # exactly this certificate, RSA; or any that a CA of the hub has issued:
+        carol: { ca: { commonName: carol } }              # also serial: 01ab; ca: {} takes every one
+        guest: { anonymous: true, group: visitors, expires: 2027-03-31, disabled: false, policy: { multiLogins: 9 } }
+      groups:
+        visitors: { policy: { maxUpload: 10M, noBridge: true, noRouting: true } }    # docs/users.md has all of them
+      cas: [ca.crt]
       taps: [{ name: elsrv0, address: 10.90.0.1/24, mtu: 1500, offload: true, busyPoll: 0 }]   # a TAP of this host as a port of the hub
       stormLimit: 32                        # flooded frames per second of one source; 0 is off
   session:

@@ -13,8 +13,26 @@ export interface NodeStatus {
   readonly listeners: readonly string[];
   readonly core: CoreStatus;
   readonly hubs: readonly HubStatus[];
+  /** On a server: what is done about those who guess passwords. */
+  readonly logins?: LoginStatus;
   /** On a client: what its session is doing. */
   readonly client?: ClientStatus;
+}
+
+/** Counted since the start, unless it says "now". */
+export interface LoginStatus {
+  /** Logins with a wrong password, certificate or user. */
+  readonly failures: number;
+  /** Logins that had to wait before they were looked at. */
+  readonly delayed: number;
+  /** Logins that were told to come back later, because too many waited. */
+  readonly turnedAway: number;
+  /** Logins that wait now. */
+  readonly waiting: number;
+  /** Sources whose logins wait now: addresses, and IPv6 networks of 64 bits. */
+  readonly slowedSources: number;
+  /** Users for whom now all wait who have not been in their account before. */
+  readonly slowedUsers: number;
 }
 
 export interface CoreStatus {
@@ -141,4 +159,34 @@ export interface ClientStatus {
   readonly lastError?: string;
   /** Attempts since the session was last up. */
   readonly attempts: number;
+  /** What is set in the machine, when something is to be. */
+  readonly settings?: SettingsStatus;
+}
+
+export interface SettingsStatus {
+  readonly addresses: readonly AddressStatus[];
+  readonly routes: readonly RouteStatus[];
+  readonly dns?: { readonly servers: readonly string[]; readonly search: readonly string[] };
+  /** Nothing leaves but through the TAP and to `servers`. */
+  readonly killSwitch: boolean;
+  /** Where the server, or the proxy, is: reached without the tunnel. */
+  readonly servers: readonly string[];
+}
+
+export interface AddressStatus {
+  /** In CIDR form. */
+  readonly address: string;
+  readonly origin: 'profile' | 'dhcp' | 'dhcpv6' | 'slaac';
+  /** Who leased it. */
+  readonly server?: string;
+  /** ISO 8601, UTC; absent: never. */
+  readonly renews?: string;
+  readonly expires?: string;
+}
+
+export interface RouteStatus {
+  /** In CIDR form. */
+  readonly to: string;
+  readonly via?: string;
+  readonly origin: 'profile' | 'dhcp';
 }

@@ -7,6 +7,7 @@ import { CLIENT_KEYS, Node, type TapPort } from '../node.ts';
 import { PRODUCT } from '../product.ts';
 import { LoginTemplate } from './login.ts';
 import type { ClientEnd, ClientEvent, ClientOptions, RunningClient } from './options.ts';
+import { Surroundings } from './surroundings.ts';
 import { Uplink } from './uplink.ts';
 
 /**
@@ -35,12 +36,15 @@ class Client implements RunningClient {
   readonly #hub: number;
   readonly #uplink: Uplink;
   #resolve: (end: ClientEnd) => void = () => {};
+  readonly #onEvent: (event: ClientEvent) => void;
   #tap: TapPort | undefined;
+  #surroundings: Surroundings | undefined;
   #over = false;
 
   constructor(host: Host, options: ClientOptions, log: Log, onEvent: (event: ClientEvent) => void) {
     this.#node = new Node(host, CLIENT_SIZES, CLIENT_KEYS, log);
     this.#options = options;
+    this.#onEvent = onEvent;
     this.#log = log;
     this.#hub = this.#node.core.openPatch();
     const template = new LoginTemplate(options, host.runtime, host.random, this.#node.core, this.#node.crypto.sha0);
@@ -53,8 +57,18 @@ class Client implements RunningClient {
     } finally {
       wipeCredential(login.credential);
     }
-    this.#uplink = new Uplink(this.#node, this.#hub, options, template, onEvent, (end) => this.#end(end));
-    this.#node.onWake((now, addresses) => this.#uplink.handleWake(now, addresses));
+    this.#uplink = new Uplink(
+      this.#node,
+      this.#hub,
+      { ...options, way: () => this.#surroundings?.way() },
+      template,
+      (event) => this.#handleEvent(event),
+      (end) => this.#end(end),
+    );
+    this.#node.onWake((now, addresses) => {
+      this.#surroundings?.handleWake(now, addresses);
+      this.#uplink.handleWake(now, addresses);
+    });
     this.ended = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -66,10 +80,34 @@ class Client implements RunningClient {
       this.#tap = this.#node.openTap(this.#hub, this.#options.tap, (error) =>
         this.#end({ kind: 'tap', message: error.message }),
       );
+      this.#surroundings = this.#surround(this.#tap);
     } catch (error) {
-      return this.#end({ kind: 'tap', message: (error as HostError).message });
+      const { doing, message } = error as HostError;
+      return this.#end({ kind: doing === 'settings' ? 'settings' : 'tap', message });
     }
     this.#uplink.start();
+  }
+
+  #surround(tap: TapPort): Surroundings | undefined {
+    const { settings } = this.#options;
+    if (settings === undefined) return undefined;
+    return new Surroundings({
+      node: this.#node,
+      hub: this.#hub,
+      client: this.#options,
+      settings,
+      tap,
+      port: () => this.#uplink.membership?.session.port,
+      onEvent: this.#onEvent,
+      // Not from within what is going on.
+      failed: ({ message }) => this.#node.host.scheduler.soon(() => this.#end({ kind: 'settings', message })),
+    });
+  }
+
+  #handleEvent(event: ClientEvent): void {
+    if (this.#over) return;
+    this.#onEvent(event);
+    this.#surroundings?.handleEvent(event);
   }
 
   status(): NodeStatus {
@@ -86,6 +124,7 @@ class Client implements RunningClient {
         user,
         attempts,
         ...(lastError === undefined ? {} : { lastError }),
+        ...(this.#surroundings === undefined || this.#over ? {} : { settings: this.#surroundings.status() }),
       },
     };
   }
@@ -98,6 +137,13 @@ class Client implements RunningClient {
     if (this.#over) return;
     this.#over = true;
     this.#log('debug', 'client ends', { kind: end.kind, cause: end.message });
+    if (this.#surroundings?.release() !== true) return this.#finish(end);
+    // What gives leases back leaves in the next turn.
+    this.#node.host.scheduler.soon(() => this.#node.host.scheduler.soon(() => this.#finish(end)));
+  }
+
+  #finish(end: ClientEnd): void {
+    this.#surroundings?.end();
     this.#uplink.end(end.message);
     this.#node.close();
     this.#resolve(end);

@@ -25,6 +25,7 @@ export interface OutgoingOptions {
     readonly minimum?: ConnectOptions['minimum'];
     /** In place of the runtime's TLS. */
     readonly tls?: ConnectOptions['tls'];
+    readonly way?: ConnectOptions['way'] | undefined;
   };
   /** The connection leaves TLS behind its login. */
   readonly bare: boolean;
@@ -53,7 +54,7 @@ export class Outgoing implements ChannelHandler {
   constructor(options: OutgoingOptions) {
     this.options = options;
     const { target, node, bare } = options;
-    const { host, port, ca, proxy, minimum, tls } = target;
+    const { host, port, ca, proxy, minimum, tls, way } = target;
     this.#channel = node.host.network.connect(
       {
         host,
@@ -64,6 +65,7 @@ export class Outgoing implements ChannelHandler {
         ...(proxy === undefined ? {} : { proxy }),
         ...(minimum === undefined ? {} : { minimum }),
         ...(tls === undefined ? {} : { tls }),
+        ...(way === undefined ? {} : { way }),
       },
       this,
     );

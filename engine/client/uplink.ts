@@ -1,8 +1,13 @@
 import type { ClientStatus } from '../admin/status.ts';
 import type { Timed } from '../deadlines.ts';
-import type { Channel, ChannelSecurity, ConnectOptions } from '../host.ts';
+import type { Channel, ChannelSecurity, ConnectOptions, Way } from '../host.ts';
 import { usableConnections } from '../login/connections.ts';
-import { ERROR_NOT_TCP_SESSION, ERROR_UNKNOWN_SESSION } from '../login/errors.ts';
+import {
+  describeError,
+  ERROR_AUTO_DISCONNECTED,
+  ERROR_NOT_TCP_SESSION,
+  ERROR_UNKNOWN_SESSION,
+} from '../login/errors.ts';
 import { EXTENSION_RETIRE, portAbilities } from '../login/own-extensions.ts';
 import { equalBytes } from '../login/password.ts';
 import type { Welcome } from '../login/welcome.ts';
@@ -17,7 +22,13 @@ import type { ClientEnd, ClientEvent, ClientOptions } from './options.ts';
 import { type Admitted, type Failure, Outgoing } from './outgoing.ts';
 
 /** What of a client's options concerns its session; a cascade has the same. */
-export type UplinkOptions = Omit<ClientOptions, 'tap' | 'hub' | 'user' | 'credential' | 'bridge' | 'qos'>;
+export type UplinkOptions = Omit<
+  ClientOptions,
+  'tap' | 'hub' | 'user' | 'credential' | 'bridge' | 'qos' | 'settings'
+> & {
+  /** Asked in front of each attempt: how the next hop is found, where its route is to be kept. */
+  readonly way?: () => Way | undefined;
+};
 
 /** A session that is up. */
 export interface Membership {
@@ -45,6 +56,10 @@ export class Uplink implements Timed {
   #membership: Membership | undefined;
   #state: ClientStatus['state'] = 'connecting';
   #retryAt = Number.POSITIVE_INFINITY;
+  /** When the session has lasted as long as its policy allows. */
+  #disconnectAt = Number.POSITIVE_INFINITY;
+  /** That passwords are not to be saved was said. */
+  #savingWarned = false;
   #attempts = 0;
   #lastError: string | undefined;
   readonly #tls: Pick<ConnectOptions, 'minimum' | 'tls'>;
@@ -102,6 +117,7 @@ export class Uplink implements Timed {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#retryAt = Number.POSITIVE_INFINITY;
+    this.#disconnectAt = Number.POSITIVE_INFINITY;
     for (const outgoing of this.#outgoing) outgoing.abort();
     this.#outgoing.clear();
     this.#membership?.session.end(cause);
@@ -128,10 +144,15 @@ export class Uplink implements Timed {
   }
 
   pollTimeout(): number {
-    return this.#retryAt;
+    return Math.min(this.#retryAt, this.#disconnectAt);
   }
 
-  handleTimeout(): void {
+  handleTimeout(now: number): void {
+    if (this.#disconnectAt <= now) {
+      // `protocol/control-plane.md` §5.1: the client ends the session, and does not try again.
+      const code = ERROR_AUTO_DISCONNECTED;
+      return this.#stop({ kind: 'refused', message: describeError(code).message, code });
+    }
     this.#retryAt = Number.POSITIVE_INFINITY;
     this.start();
   }
@@ -140,7 +161,7 @@ export class Uplink implements Timed {
     const { host, port, ca, proxy, encrypt, compress } = this.#options;
     const outgoing = new Outgoing({
       node: this.#node,
-      target: { host, port, ca, proxy, ...this.#tls },
+      target: { host, port, ca, proxy, ...this.#tls, way: this.#options.way?.() },
       bare: !encrypt,
       compress,
       purpose: how.purpose,
@@ -197,6 +218,7 @@ export class Uplink implements Timed {
     this.#membership = { session, keeper, welcome, since: host.clock.utc() };
     this.#certificate = channel.security?.certificate;
     this.#enteredAt = now;
+    this.#obey(welcome, now);
     this.#state = 'established';
     this.#attempts = 0;
     this.#lastError = undefined;
@@ -214,6 +236,18 @@ export class Uplink implements Timed {
       message: welcome.message,
     });
     return tunnel;
+  }
+
+  /** The two policies that a client keeps to by itself. */
+  #obey({ policy }: Welcome, now: number): void {
+    if (policy.AutoDisconnect > 0) {
+      this.#disconnectAt = now + policy.AutoDisconnect * 1000;
+      this.#node.touch(this);
+    }
+    if (!policy.NoSavePassword || this.#savingWarned) return;
+    // Nothing is ever saved here; what others do is for people to decide.
+    this.#savingWarned = true;
+    this.#node.log('warn', 'the server wants the password of this user to be typed, and not to be kept in a file');
   }
 
   /** What the first connection showed: all others have to show the same (`protocol/control-plane.md` §1.2). */
@@ -285,6 +319,7 @@ export class Uplink implements Timed {
     const membership = this.#membership;
     if (membership === undefined) return;
     this.#membership = undefined;
+    this.#disconnectAt = Number.POSITIVE_INFINITY;
     membership.keeper.end();
     this.#node.core.closePort(membership.session.port);
     this.#node.forget(membership.session);

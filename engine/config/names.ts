@@ -12,8 +12,22 @@ export const hubName: Rule<string> = {
 export const userName: Rule<string> = {
   allowed:
     '1 to 255 letters, digits, spaces and ()-_#%&.@ that neither start nor end with a space or a dot; ' +
-    'reserved are link, Cascade, SecureNAT, LocalBridge, administrator and all that starts with L3SW_',
+    'reserved are link, Cascade, SecureNAT, LocalBridge, administrator and all that starts with L3SW_; ' +
+    '* would be all whom a RADIUS server or an NT domain knows, and neither is asked here',
   parse: (text) => (isSafe(text, /^[A-Za-z0-9 ()\-_#%&.@]{1,255}$/) && !isReservedUserName(text) ? text : undefined),
+};
+
+/** The name of a group of users. */
+export const groupName: Rule<string> = {
+  allowed: '1 to 255 letters, digits, spaces and ()-_#%&.@ that neither start nor end with a space or a dot',
+  parse: (text) => (isSafe(text, /^[A-Za-z0-9 ()\-_#%&.@]{1,255}$/) ? text : undefined),
+};
+
+/** The common name of a certificate (RFC 5280, ub-common-name, with room for those who do not keep to it). */
+export const commonName: Rule<string> = {
+  allowed: 'the common name (CN) of a certificate: 1 to 255 characters, without control characters',
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
+  parse: (text) => (/^[^\u0000-\u001f\u007f]{1,255}$/.test(text) ? text : undefined),
 };
 
 /** The name of a TAP device. */

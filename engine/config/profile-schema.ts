@@ -4,8 +4,9 @@ import * as z from 'zod';
 import { type ProxyPlace, parseProxyUrl } from '../proxy/url.ts';
 import { fingerprint } from './fingerprint.ts';
 import { foreignName } from './names.ts';
-import { filePath, logFormat, logLevel, yesOrNo } from './rules.ts';
-import { section, tapKeys, tlsKeys, value } from './schema-parts.ts';
+import { dnsServer, gateway, metric, route, searchDomain } from './network.ts';
+import { filePath, ipv6Mode, logFormat, logLevel, macAddress, yesOrNo } from './rules.ts';
+import { list, section, tapKeys, tlsKeys, value } from './schema-parts.ts';
 import type { Secrets } from './schema-problems.ts';
 import { serverAddress } from './server-address.ts';
 import {
@@ -25,6 +26,15 @@ const proxyUrl = z.unknown().transform((found, context): ProxyPlace => {
   return z.NEVER;
 });
 
+/** One text, or a list of them. */
+function oneOrMore<I extends z.ZodType>(item: I, what: string) {
+  return z
+    .unknown()
+    .transform((found) => (typeof found === 'string' ? [found] : found))
+    .pipe(list(item, 1, what))
+    .optional();
+}
+
 export const profileSchema = section({
   server: value(serverAddress).optional(),
   hub: value(foreignName).optional(),
@@ -32,8 +42,23 @@ export const profileSchema = section({
   passwordFile: value(filePath).optional(),
   plainPassword: value(yesOrNo).optional(),
   anonymous: value(yesOrNo).optional(),
+  clientCertificate: value(filePath).optional(),
+  clientKey: value(filePath).optional(),
   tls: section(tlsKeys).prefault({}),
-  tap: section({ ...tapKeys, name: tapKeys.name.optional() }).prefault({}),
+  tap: section({
+    ...tapKeys,
+    name: tapKeys.name.optional(),
+    mac: value(macAddress).optional(),
+    dhcp: value(yesOrNo).optional(),
+    ipv6: value(ipv6Mode).optional(),
+  }).prefault({}),
+  routes: oneOrMore(value(route), 'routes'),
+  gateway: oneOrMore(value(gateway), 'routers'),
+  metric: value(metric).optional(),
+  dns: oneOrMore(value(dnsServer), 'DNS servers'),
+  search: oneOrMore(value(searchDomain), 'domains'),
+  killSwitch: value(yesOrNo).optional(),
+  allowLan: value(yesOrNo).optional(),
   pin: value(fingerprint).optional(),
   ca: value(filePath).optional(),
   insecure: value(yesOrNo).optional(),

@@ -19,6 +19,8 @@ export interface ConnectProfile {
   readonly passwordFile?: string;
   readonly plainPassword?: boolean;
   readonly anonymous?: boolean;
+  readonly clientCertificate?: string;
+  readonly clientKey?: string;
   readonly tls: TlsSettings;
   readonly tap: {
     readonly name?: string;
@@ -26,7 +28,19 @@ export interface ConnectProfile {
     readonly mtu?: number;
     readonly busyPoll?: number;
     readonly offload?: boolean;
+    readonly mac?: Uint8Array;
+    readonly dhcp?: boolean;
+    readonly ipv6?: 'auto' | 'dhcp' | 'off';
   };
+  /** Networks in CIDR form, and the words `default` and `auto`. */
+  readonly routes?: readonly string[];
+  readonly gateway?: readonly string[];
+  readonly metric?: number;
+  /** Addresses, and the word `auto`. */
+  readonly dns?: readonly string[];
+  readonly search?: readonly string[];
+  readonly killSwitch?: boolean;
+  readonly allowLan?: boolean;
   readonly pin?: string;
   readonly ca?: string;
   readonly insecure?: boolean;
@@ -95,4 +109,7 @@ const EXCLUSIVE: readonly (readonly string[])[] = [
   ['ca', 'insecure'],
   ['anonymous', 'passwordFile'],
   ['anonymous', 'plainPassword'],
+  ['anonymous', 'clientCertificate'],
+  ['passwordFile', 'clientCertificate'],
+  ['plainPassword', 'clientCertificate'],
 ];

@@ -48,6 +48,20 @@ export const filePath: Rule<string> = {
 export const logLevel = oneOf('error', 'warn', 'info', 'debug', 'trace');
 export const logFormat = oneOf('text', 'json');
 
+/** How a client's TAP gets IPv6 addresses (`ClientSettings`). */
+export const ipv6Mode = oneOf('auto', 'dhcp', 'off');
+
+/** A MAC address for a TAP. */
+export const macAddress: Rule<Uint8Array<ArrayBuffer>> = {
+  allowed:
+    'a MAC address for one station, locally administered, such as 02:11:22:33:44:55 (its first byte ends in 2, 6, a or e)',
+  parse(text) {
+    if (!/^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/.test(text)) return undefined;
+    const bytes = Uint8Array.from(text.split(':'), (byte) => Number.parseInt(byte, 16));
+    return (bytes[0]! & 3) === 2 ? bytes : undefined;
+  },
+};
+
 /** MTU of a TAP (engine/host.ts, TapOptions). */
 export const mtu = whole(576, 65521, 'bytes');
 

@@ -1,29 +1,47 @@
 /** The shape of the server's configuration file. */
 
 import { hostName, listenPort } from './address.ts';
-import { hubName, userName } from './names.ts';
+import { commonName, groupName, hubName, userName } from './names.ts';
 import { passwordHash } from './password-hash.ts';
+import { policySchema } from './policy-schema.ts';
 import { filePath, logFormat, logLevel, whole, yesOrNo } from './rules.ts';
 import { list, named, section, tapKeys, tlsKeys, value } from './schema-parts.ts';
 import type { Secrets } from './schema-problems.ts';
 import { congestion, priorityRule } from './session-rules.ts';
+import { moment, serialNumber } from './user-rules.ts';
 
 /** Hubs that a server takes: what the core has room for. */
 export const MAX_HUBS = 1024;
 /** TAPs of all hubs of a server together. */
 export const MAX_TAPS = 100;
 
+/** Certificate authorities of a hub. Each costs every login by certificate a signature that is checked. */
+export const MAX_CAS = 32;
+
 const user = section({
   passwordHash: value(passwordHash).optional(),
   anonymous: value(yesOrNo).optional(),
-}).refine((found) => (found.passwordHash !== undefined) !== (found.anonymous === true), {
-  error: 'allowed is exactly one of passwordHash: "…" and anonymous: true',
-  // An unknown key explains what is missing.
-  when: ({ issues }) => issues.length === 0,
-});
+  certificate: value(filePath).optional(),
+  ca: section({ commonName: value(commonName).optional(), serial: value(serialNumber).optional() }).optional(),
+  disabled: value(yesOrNo).optional(),
+  expires: value(moment).optional(),
+  group: value(groupName).optional(),
+  policy: policySchema.optional(),
+}).refine(
+  ({ passwordHash, anonymous, certificate, ca }) =>
+    [passwordHash !== undefined, anonymous === true, certificate !== undefined, ca !== undefined].filter(Boolean)
+      .length === 1,
+  {
+    error: 'allowed is exactly one of passwordHash: "…", anonymous: true, certificate: FILE and ca: {…}',
+    // An unknown key explains what is missing.
+    when: ({ issues }) => issues.length === 0,
+  },
+);
 
 const hub = section({
   users: named(userName, user, 'users by name').default({}),
+  groups: named(groupName, section({ policy: policySchema.optional() }), 'groups by name').default({}),
+  cas: list(value(filePath), 0, 'files of certificate authorities').default([]),
   taps: list(section(tapKeys), 0, 'TAPs').default([]),
   stormLimit: value(whole(0, 1_000_000, 'flooded frames per second of one source; 0 is off')).default(32),
 });
@@ -47,9 +65,12 @@ export const serverSchema = section({
   log: section({ level: value(logLevel).optional(), format: value(logFormat).optional() }).prefault({}),
 });
 
+const NO_SECRETS = ['anonymous', 'certificate', 'ca', 'disabled', 'expires', 'group', 'policy'];
+
 export const serverSecrets: Secrets = {
-  /** Among the users everything but `anonymous` may be a password or its hash, also what stands there by mistake. */
-  holds: (path) => path.length >= 3 && path[0] === 'hubs' && path[2] === 'users' && path[4] !== 'anonymous',
+  /** Among the users everything that is nothing else may be a password or its hash, also what stands there by mistake. */
+  holds: (path) =>
+    path.length >= 3 && path[0] === 'hubs' && path[2] === 'users' && !NO_SECRETS.includes(String(path[4])),
   advice: (path, key) =>
     path.length === 5 && path[2] === 'users' && /^(password|passwd|pass|pw|secret)$/i.test(key)
       ? 'passwords are not written here; use passwordHash, with what `etherloom hash-password USER` prints'

@@ -1,5 +1,6 @@
 /** The server's configuration file: its text to checked data, with every default filled in. */
 
+import type * as z from 'zod';
 import type { PriorityRule } from '../core.ts';
 import type { TapPortOptions } from '../node.ts';
 import type { HubOptions, ServerOptions, UserOptions } from '../server/options.ts';
@@ -7,16 +8,18 @@ import type { Congestion } from '../session/congestion.ts';
 import { chooseTls, type TlsChoice, type TlsChoiceResult } from '../tls-legacy/choice.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { foldName } from './names.ts';
+import { policyOf } from './policy-schema.ts';
 import { type ConfigProblem, formatPath } from './problem.ts';
 import type { logFormat, logLevel } from './rules.ts';
-import { MAX_HUBS, MAX_TAPS, serverSchema, serverSecrets } from './schema.ts';
+import { MAX_CAS, MAX_HUBS, MAX_TAPS, serverSchema, serverSecrets } from './schema.ts';
 import { problemsOf } from './schema-problems.ts';
+import { suggest } from './suggest.ts';
 
 export interface ServerConfig {
   readonly listen: ServerOptions['listen'];
   /** Paths as they stand in the file; relative ones are meant from the file's own directory. */
   readonly tls: { readonly certificate: string; readonly key: string; readonly choice: TlsChoice };
-  readonly hubs: readonly HubOptions[];
+  readonly hubs: readonly HubConfig[];
   readonly timeoutMs: number;
   readonly maxConnections: number;
   readonly priorityRule: PriorityRule;
@@ -25,11 +28,33 @@ export interface ServerConfig {
   readonly log: { readonly level?: LogLevelName; readonly format?: LogFormat };
 }
 
+/** A hub whose certificates are still files. Paths as they stand in the configuration. */
+export interface HubConfig extends Omit<HubOptions, 'users' | 'cas'> {
+  readonly users: readonly UserConfig[];
+  readonly caFiles?: readonly string[];
+}
+
+export interface UserConfig extends Omit<UserOptions, 'certificate'> {
+  readonly certificateFile?: string;
+}
+
+/** The certificates that the files hold, in DER. */
+export interface UserCertificates {
+  /** Of each user that names a file. */
+  readonly users: ReadonlyMap<UserConfig, Uint8Array>;
+  readonly cas: ReadonlyMap<HubConfig, readonly Uint8Array[]>;
+}
+
 export type LogLevelName = NonNullable<ReturnType<typeof logLevel.parse>>;
 export type LogFormat = NonNullable<ReturnType<typeof logFormat.parse>>;
 
 export type ConfigResult =
-  | { readonly ok: true; readonly config: ServerConfig }
+  | {
+      readonly ok: true;
+      readonly config: ServerConfig;
+      /** A problem that shows only in the files that the configuration names. */
+      readonly problem: (path: readonly PropertyKey[], message: string) => ConfigProblem;
+    }
   /** In the order of the file; at least one. */
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
@@ -55,12 +80,8 @@ export function parseServerConfig(text: string): ConfigResult {
       tls: { certificate: tls.certificate, key: tls.key, choice: chosen.choice },
       hubs: Object.entries(hubs).map(([name, hub]) => ({
         name,
-        users: Object.entries(hub.users).map(
-          ([user, { passwordHash }]): UserOptions => ({
-            name: user,
-            passwordHash,
-          }),
-        ),
+        users: Object.entries(hub.users).map(([user, found]) => userConfig(user, found, hub.groups)),
+        caFiles: hub.cas.length === 0 ? undefined : hub.cas,
         taps: hub.taps.map(
           ({ name: tap, address, mtu, busyPoll, offload }): TapPortOptions => ({
             name: tap,
@@ -79,23 +100,64 @@ export function parseServerConfig(text: string): ConfigResult {
       control,
       log,
     },
+    problem: (path, message) => ({ ...document.locate(path), path: formatPath(path), message }),
   };
 }
 
-/** What the engine needs, once the certificate and its key have been read. */
-export function serverOptions(config: ServerConfig, pem: { certificate: string; key: string }): ServerOptions {
-  const { listen, hubs, timeoutMs, maxConnections, priorityRule, congestion } = config;
+type Parsed = z.output<typeof serverSchema>['hubs'][string];
+
+/** The user's own policy wins over that of its group, field by field. */
+function userConfig(name: string, user: Parsed['users'][string], groups: Parsed['groups']): UserConfig {
+  const { passwordHash, certificate, ca, disabled, expires, group, policy } = user;
+  const ofGroup = Object.entries(groups).find(([each]) => group !== undefined && foldName(each) === foldName(group));
+  const both = { ...policyOf(ofGroup?.[1].policy ?? {}), ...policyOf(policy ?? {}) };
+  return {
+    name,
+    passwordHash,
+    certificateFile: certificate,
+    ca,
+    disabled,
+    expires,
+    group,
+    policy: Object.keys(both).length === 0 ? undefined : both,
+  };
+}
+
+/** What the engine needs, once the certificate and its key, and those of the users, have been read. */
+export function serverOptions(
+  config: ServerConfig,
+  pem: { certificate: string; key: string },
+  certificates: UserCertificates = { users: new Map(), cas: new Map() },
+): ServerOptions {
+  const { listen, timeoutMs, maxConnections, priorityRule, congestion } = config;
   const { certificate, key } = pem;
   return {
     listen,
     certificate,
     key,
-    hubs,
+    hubs: config.hubs.map((hub) => hubOptions(hub, certificates)),
     timeoutMs,
     maxConnections,
     priorityRule,
     congestion,
     tls: config.tls.choice,
+  };
+}
+
+function hubOptions(hub: HubConfig, { users, cas }: UserCertificates): HubOptions {
+  const { caFiles, ...rest } = hub;
+  return {
+    ...rest,
+    cas: cas.get(hub),
+    users: hub.users.map((user) => {
+      const { certificateFile, ...own } = user;
+      const certificate = users.get(user);
+      // Without its certificate it would be a user who needs none.
+      if (certificateFile !== undefined && certificate === undefined) {
+        throw new TypeError(`certificates: expected the one of the user ${user.name}, got none`);
+      }
+      return { ...own, certificate };
+    }),
   };
 }
 
@@ -145,6 +207,10 @@ function crossProblems(document: ConfigDocument): ConfigProblem[] {
   for (const [hub, found] of hubs) {
     const hubEntries = entriesOf(found);
     checkNames(['hubs', hub, 'users'], [...entriesOf(hubEntries.get('users')).keys()], 'user');
+    checkNames(['hubs', hub, 'groups'], [...entriesOf(hubEntries.get('groups')).keys()], 'group');
+    problems.push(...memberProblems(document, hub, hubEntries));
+    const cas = listOf(hubEntries.get('cas'));
+    if (cas.length > MAX_CAS) tooMany(['hubs', hub, 'cas', MAX_CAS], false, MAX_CAS, 'CAs in a hub');
     for (const [index, tap] of listOf(hubEntries.get('taps')).entries()) {
       if (++tapCount === MAX_TAPS + 1) tooMany(['hubs', hub, 'taps', index], false, MAX_TAPS, 'TAPs in all hubs');
       const name = entriesOf(tap).get('name');
@@ -170,6 +236,30 @@ function crossProblems(document: ConfigDocument): ConfigProblem[] {
     }
   }
   return problems;
+}
+
+/** Users of groups, and of CAs, that the hub does not have. */
+function memberProblems(document: ConfigDocument, hub: string, entries: Map<string, unknown>): ConfigProblem[] {
+  const groups = [...entriesOf(entries.get('groups')).keys()];
+  const cas = listOf(entries.get('cas'));
+  return [...entriesOf(entries.get('users'))].flatMap(([user, found]) => {
+    const problems: ConfigProblem[] = [];
+    const report = (key: string, message: string) => {
+      const path = ['hubs', hub, 'users', user, key];
+      problems.push({ ...document.locate(path), path: formatPath(path), message });
+    };
+    const keys = entriesOf(found);
+    const group = keys.get('group');
+    if (typeof group === 'string' && !groups.some((each) => foldName(each) === foldName(group))) {
+      const meant = suggest(group, groups);
+      const advice = meant === undefined ? 'add it under groups' : `did you mean ${JSON.stringify(meant)}?`;
+      report('group', `the hub has no group of this name; ${advice}`);
+    }
+    if (keys.has('ca') && cas.length === 0) {
+      report('ca', 'the hub has no CAs; name their files with cas: [FILE] beside users');
+    }
+    return problems;
+  });
 }
 
 function entriesOf(value: unknown): Map<string, unknown> {

@@ -1,8 +1,19 @@
 import type { UserRecord } from '../login/authenticate.ts';
 import type { Policy } from '../login/policy.ts';
 import type { TapPort } from '../node.ts';
-import type { HubOptions } from '../server/options.ts';
+import type { HubOptions, UserOptions } from '../server/options.ts';
 import type { ServerSession } from '../server/server-session.ts';
+
+/** A user of a hub. */
+export interface HubUser {
+  /** How it proves who it is. */
+  readonly record: UserRecord;
+  readonly disabled: boolean;
+  /** Milliseconds since 1970 UTC; Infinity: never. */
+  readonly expires: number;
+  readonly policy: Partial<Policy>;
+  readonly group: string | undefined;
+}
 
 /** A virtual hub: who may enter it, and who is in it. The switching itself is the core's. */
 export class Hub {
@@ -11,35 +22,24 @@ export class Hub {
   readonly number: number;
   readonly sessions = new Set<ServerSession>();
   readonly taps: TapPort[] = [];
-  readonly #users = new Map<string, UserRecord>();
-  readonly #policies = new Map<string, Partial<Policy>>();
-  readonly #groups = new Map<string, string>();
+  /** DER of the CAs of its users. */
+  readonly cas: readonly Uint8Array[];
+  readonly #users = new Map<string, HubUser>();
   #counter = 0;
 
   constructor(number: number, options: HubOptions) {
     this.number = number;
     this.name = options.name;
+    this.cas = options.cas ?? [];
     for (const user of options.users) {
-      const record: UserRecord =
-        user.passwordHash === undefined ? { kind: 'anonymous' } : { kind: 'password', hash: user.passwordHash };
-      this.#users.set(userKey(user.name), record);
-      if (user.policy !== undefined) this.#policies.set(userKey(user.name), user.policy);
-      if (user.group !== undefined) this.#groups.set(userKey(user.name), user.group);
+      const { disabled = false, expires = Number.POSITIVE_INFINITY, policy = {}, group } = user;
+      this.#users.set(userKey(user.name), { record: recordOf(user), disabled, expires, policy, group });
     }
   }
 
   /** User names are compared without regard to case and outer spaces: `protocol/control-plane.md` §4.1. */
-  user(name: string): UserRecord | undefined {
+  user(name: string): HubUser | undefined {
     return this.#users.get(userKey(name));
-  }
-
-  /** What is set for the user. */
-  policy(name: string): Partial<Policy> {
-    return this.#policies.get(userKey(name)) ?? {};
-  }
-
-  group(name: string): string | undefined {
-    return this.#groups.get(userKey(name));
   }
 
   /** Such as `SID-ALICE-62`: `protocol/control-plane.md` §5. */
@@ -54,6 +54,13 @@ export function hubKey(name: string): string {
   return name.toLowerCase();
 }
 
-function userKey(name: string): string {
+/** One spelling for all names of a user. */
+export function userKey(name: string): string {
   return name.trim().toLowerCase();
+}
+
+function recordOf({ passwordHash, certificate, ca }: UserOptions): UserRecord {
+  if (passwordHash !== undefined) return { kind: 'password', hash: passwordHash };
+  if (certificate !== undefined) return { kind: 'certificate', certificate };
+  return ca === undefined ? { kind: 'anonymous' } : { kind: 'ca', ...ca };
 }

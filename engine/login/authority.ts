@@ -19,10 +19,22 @@ export interface Grant<Token> extends WelcomeParams {
 export interface Refusal {
   readonly ok: false;
   readonly code: number;
+  /** The client is not to store the password. Only for somebody who has proved to be the user. */
+  readonly noSavePassword?: boolean;
+}
+
+/** A login that is to be decided later. */
+export interface Wait {
+  /** Milliseconds, like every `now`. */
+  readonly until: number;
+  /** The wait is over, or the peer has gone. To be called once. */
+  release(): void;
 }
 
 /** Who decides; the preamble only speaks the protocol. The methods answer at once. */
 export interface Authority<Session = unknown, Connection = unknown> {
+  /** Asked before `login`: whether that has to wait, or is refused because too many wait. Absent: nobody waits. */
+  hold?(request: LoginRequest, peer: Peer, now: number): Wait | Refusal | undefined;
   /**
    * Checks in the order of `protocol/control-plane.md` §7: the hub (8), the address (109), the hub's state (10),
    * authentication (9, 7, 51), version (87), expiry and Access (12), monitor (107), bridge (108), the user's sessions
@@ -41,6 +53,8 @@ export interface Authority<Session = unknown, Connection = unknown> {
     request: AdditionalRequest,
     peer: Peer,
   ): { ok: true; direction: Direction; token: Connection } | Refusal;
+  /** A password that is to be changed, of which nothing but the hub is looked at: why it is not. */
+  changePassword?(hubName: string): number;
   /** The hubs that a stranger may see. */
   hubNames(): readonly string[];
 }

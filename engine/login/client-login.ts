@@ -1,4 +1,4 @@
-import type { Address } from '../host.ts';
+import type { Address, RsaKey } from '../host.ts';
 import { NO_ADDRESS } from '../pack/address.ts';
 import type { ProductInfo } from '../product.ts';
 import type { Credential } from './credential.ts';
@@ -9,7 +9,10 @@ import type { NodeInfo } from './node-info.ts';
 import { otherOs } from './os-info.ts';
 import { HASH_BYTES, hashedPassword, MAX_PASSWORD_BYTES, type Sha0, securePassword } from './password.ts';
 
-/** With what a user signs in: `protocol/control-plane.md` §4.2. Types 0, 1, 1 and 2 on the wire. */
+/** Signs the challenge of a server. */
+export type Signer = Pick<RsaKey, 'sign'>;
+
+/** With what a user signs in: `protocol/control-plane.md` §4.2. Types 0, 1, 1, 2 and 3 on the wire. */
 export type ClientCredential =
   | { readonly kind: 'anonymous' }
   /** UTF-8. It is wiped once the login is written or the preamble is over: hand over a copy. */
@@ -17,7 +20,9 @@ export type ClientCredential =
   /** The 20 bytes of `hashedPassword`, as a configuration keeps them. They are not wiped. */
   | { readonly kind: 'hash'; readonly hash: Uint8Array }
   /** UTF-8, for servers that ask RADIUS or a domain. It is wiped like `password`. */
-  | { readonly kind: 'plain'; readonly password: Uint8Array };
+  | { readonly kind: 'plain'; readonly password: Uint8Array }
+  /** DER, and the key that belongs to it (§4.5). */
+  | { readonly kind: 'certificate'; readonly certificate: Uint8Array; readonly key: Signer };
 
 /** What the client says about its machine; informational (`protocol/control-plane.md` §4.7). */
 export interface ClientNode {
@@ -53,6 +58,9 @@ export interface LoginContext {
   readonly remote: Address;
   readonly local: Address;
 }
+
+/** Bytes of a certificate in DER. A server takes more, but a login has 64 KiB for everything (§1.5). */
+export const MAX_SENT_CERTIFICATE_BYTES = 48_000;
 
 /** Lowest build that no server refuses: `protocol/control-plane.md` §4.6. */
 export const MIN_BUILD = 9000;
@@ -105,6 +113,11 @@ function checkCredential(credential: ClientCredential): void {
   if (credential.kind === 'hash') {
     const { length } = credential.hash;
     if (length !== HASH_BYTES) throw new RangeError(`hash: expected ${HASH_BYTES} bytes, got ${length}`);
+  } else if (credential.kind === 'certificate') {
+    const { length } = credential.certificate;
+    if (length === 0 || length > MAX_SENT_CERTIFICATE_BYTES) {
+      throw new RangeError(`certificate: expected 1 to ${MAX_SENT_CERTIFICATE_BYTES} bytes, got ${length}`);
+    }
   } else if (credential.password.length > MAX_PASSWORD_BYTES) {
     throw new RangeError(`password: expected at most ${MAX_PASSWORD_BYTES} bytes, got ${credential.password.length}`);
   } else if (credential.kind === 'plain' && credential.password.includes(0)) {
@@ -124,6 +137,10 @@ function wireCredential(login: ClientLogin, sha0: Sha0, challenge: Uint8Array): 
       return credential;
     case 'plain':
       return credential;
+    case 'certificate': {
+      const { certificate, key } = credential;
+      return { kind: 'certificate', certificate, signature: key.sign(challenge) };
+    }
     case 'hash':
       return { kind: 'hashed', securePassword: securePassword(sha0, credential.hash, challenge) };
     case 'password': {

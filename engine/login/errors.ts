@@ -15,10 +15,13 @@ export const ERROR_TOO_MANY_CONNECTIONS = 15;
 export const ERROR_HUB_BUSY = 16;
 export const ERROR_TOO_MANY_USER_SESSIONS = 20;
 export const ERROR_NOT_SUPPORTED = 33;
+export const ERROR_NOT_ENOUGH_RIGHTS = 52;
 export const ERROR_VERSION = 87;
+export const ERROR_CANNOT_ACCEPT = 105;
 export const ERROR_MONITOR_DENIED = 107;
 export const ERROR_BRIDGE_DENIED = 108;
 export const ERROR_ADDRESS_DENIED = 109;
+export const ERROR_AUTO_DISCONNECTED = 126;
 
 export interface ErrorInfo {
   readonly code: number;

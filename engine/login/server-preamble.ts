@@ -8,7 +8,7 @@ import { MAX_REQUEST_PACK_BYTES } from '../pack/limits.ts';
 import type { Pack } from '../pack/pack.ts';
 import type { ProductInfo } from '../product.ts';
 import { type AdditionalRequest, buildAdditionalReply, type Direction, readAdditional } from './additional.ts';
-import type { Authority, Grant, Peer } from './authority.ts';
+import type { Authority, Grant, Peer, Wait } from './authority.ts';
 import { ERROR_DISCONNECTED, ERROR_NONE, ERROR_NOT_SUPPORTED, ERROR_PROTOCOL } from './errors.ts';
 import {
   isSignature,
@@ -56,6 +56,8 @@ export type ServerOutcome<Session, Connection> =
   /** `code` is what the peer was told, if anything. */
   | { readonly kind: 'closed'; readonly cause: string; readonly code?: number };
 
+const NOTHING = new Uint8Array(0);
+
 /** Requests before and with the signature: `protocol/control-plane.md` §1.4. */
 export const MAX_REQUESTS = 19;
 
@@ -90,6 +92,8 @@ export class ServerPreamble<Session = unknown, Connection = unknown> {
   /** What the peer was told. */
   #code: number | undefined;
   #outcome: ServerOutcome<Session, Connection> | undefined;
+  /** A login that has to wait. */
+  #held: { readonly wait: Wait; readonly request: LoginRequest } | undefined;
 
   /** @param now Milliseconds of a clock that does not go back, like every `now`. */
   constructor(options: ServerPreambleOptions<Session, Connection>, now: number) {
@@ -104,12 +108,18 @@ export class ServerPreamble<Session = unknown, Connection = unknown> {
     return this.#outcome;
   }
 
+  /** Whether a login is being held back: the authority wanted it to wait. */
+  get waiting(): boolean {
+    return this.#held !== undefined;
+  }
+
   /** Bytes from the peer, any number. After `closed` they are ignored, after another outcome they throw. */
   handleBytes(chunk: Uint8Array, now: number): void {
     if (this.#outcome !== undefined && this.#outcome.kind !== 'closed') {
       throw new Error('handleBytes: expected no call after the login, whose bytes belong to the tunnel, got one');
     }
     this.#patience.heard(now);
+    if (this.#held !== undefined) this.#close('the peer went on before its login was answered');
     let rest = chunk;
     while (this.#outcome === undefined && rest.length > 0) {
       const { consumed, event } = this.#reader.read(rest);
@@ -125,12 +135,14 @@ export class ServerPreamble<Session = unknown, Connection = unknown> {
 
   /** Call it when `pollTimeout` has passed; earlier it does nothing. */
   handleTimeout(now: number): void {
-    if (now >= this.#patience.deadline) this.#close('the peer took too long');
+    if (this.#held !== undefined) this.#endWait(now);
+    else if (now >= this.#patience.deadline) this.#close('the peer took too long');
   }
 
   /** When to call `handleTimeout`, in milliseconds; Infinity when there is nothing to wait for. */
   pollTimeout(): number {
-    return this.#outcome === undefined ? this.#patience.deadline : Number.POSITIVE_INFINITY;
+    if (this.#outcome !== undefined) return Number.POSITIVE_INFINITY;
+    return this.#held?.wait.until ?? this.#patience.deadline;
   }
 
   /** The next bytes to send. */
@@ -228,7 +240,7 @@ export class ServerPreamble<Session = unknown, Connection = unknown> {
     const decoded = decodePack(body);
     if (!decoded.ok) this.#refuse(ERROR_DISCONNECTED);
     else if (decoded.pack.int('noop') !== 0) this.#handleNoop(decoded.pack.int('noop'), now);
-    else this.#handleMethod(decoded.pack, rest);
+    else this.#handleMethod(decoded.pack, rest, now);
   }
 
   #handleNoop(noop: number, now: number): void {
@@ -243,10 +255,10 @@ export class ServerPreamble<Session = unknown, Connection = unknown> {
     this.#sendPack(new PackBuilder().int('error', ERROR_NONE).int('noop', this.#probed ? NOOP : NOOP_IGNORE));
   }
 
-  #handleMethod(pack: Pack, rest: Uint8Array): void {
+  #handleMethod(pack: Pack, rest: Uint8Array, now: number): void {
     switch (pack.str('method').toLowerCase()) {
       case 'login':
-        this.#handleLogin(pack, rest);
+        this.#handleLogin(pack, rest, now);
         return;
       case 'additional_connect':
         this.#handleAdditional(pack, rest);
@@ -255,6 +267,8 @@ export class ServerPreamble<Session = unknown, Connection = unknown> {
         this.#handleEnumHub();
         return;
       case 'password':
+        this.#refuse(this.#options.authority.changePassword?.(pack.str('hubname')) ?? ERROR_NOT_SUPPORTED);
+        return;
       case 'admin':
         // 33 and not 12: the password was not even looked at, and "wrong password" would be a lie (§7).
         this.#refuse(ERROR_NOT_SUPPORTED);
@@ -264,19 +278,42 @@ export class ServerPreamble<Session = unknown, Connection = unknown> {
     }
   }
 
-  #handleLogin(pack: Pack, rest: Uint8Array): void {
+  #handleLogin(pack: Pack, rest: Uint8Array, now: number): void {
     const request = readLogin(pack);
     if ('cause' in request) {
       this.#refuse(request.code);
       return;
     }
+    const held = this.#options.authority.hold?.(request, this.#peer, now);
+    if (held === undefined) {
+      this.#decideLogin(request, rest);
+    } else if ('until' in held) {
+      this.#held = { wait: held, request };
+      // A client has nothing to say before it has the answer.
+      if (rest.length > 0) this.#close('the peer went on before its login was answered');
+    } else {
+      this.#refuse(held.code);
+    }
+  }
+
+  #decideLogin(request: LoginRequest, rest: Uint8Array): void {
     const answer = this.#options.authority.login(request, this.#challenge.slice(), this.#peer);
     if (!answer.ok) {
-      this.#refuse(answer.code);
+      this.#refuse(answer.code, answer.noSavePassword);
       return;
     }
     this.#sendPack(buildWelcome(answer.grant));
     this.#finish({ kind: 'login', request, grant: answer.grant, remainder: rest.slice() });
+  }
+
+  #endWait(now: number): void {
+    const { wait, request } = this.#held!;
+    if (now < wait.until) return;
+    this.#held = undefined;
+    wait.release();
+    // The peer was silent because it was kept waiting.
+    this.#patience.restart(now);
+    this.#decideLogin(request, NOTHING);
   }
 
   #handleAdditional(pack: Pack, rest: Uint8Array): void {
@@ -302,10 +339,10 @@ export class ServerPreamble<Session = unknown, Connection = unknown> {
   }
 
   /** Says no and waits for the peer to close, as real servers do (§1.7). */
-  #refuse(code: number): void {
+  #refuse(code: number, noSavePassword = false): void {
     this.#phase = 'answered';
     this.#code = code;
-    this.#sendPack(buildRefusal(code));
+    this.#sendPack(buildRefusal(code, noSavePassword));
   }
 
   #sendPack(builder: PackBuilder): void {
@@ -327,5 +364,7 @@ export class ServerPreamble<Session = unknown, Connection = unknown> {
   /** The first outcome stays. */
   #finish(outcome: ServerOutcome<Session, Connection>): void {
     this.#outcome ??= outcome;
+    this.#held?.wait.release();
+    this.#held = undefined;
   }
 }

@@ -1,16 +1,20 @@
 import type { Core, PortOptions } from '../core.ts';
-import type { Random } from '../host.ts';
-import { type Hub, hubKey } from '../hub/hub.ts';
+import type { Certificates, Clock, Random } from '../host.ts';
+import { type Hub, type HubUser, hubKey, userKey } from '../hub/hub.ts';
 import type { AdditionalRequest, Direction } from '../login/additional.ts';
 import { authenticate } from '../login/authenticate.ts';
-import type { Authority, Grant, Peer, Refusal } from '../login/authority.ts';
+import type { Authority, Grant, Peer, Refusal, Wait } from '../login/authority.ts';
 import { grantedConnections } from '../login/connections.ts';
 import { refusalOf, sessionPolicy, userPolicy } from '../login/effective-policy.ts';
 import {
+  ERROR_AUTH_FAILED,
+  ERROR_CANNOT_ACCEPT,
   ERROR_HUB_BUSY,
   ERROR_HUB_NOT_FOUND,
   ERROR_NONE,
+  ERROR_NOT_ENOUGH_RIGHTS,
   ERROR_TOO_MANY_CONNECTIONS,
+  ERROR_TOO_MANY_USER_SESSIONS,
   ERROR_UNKNOWN_SESSION,
 } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
@@ -19,12 +23,18 @@ import type { Sha0 } from '../login/password.ts';
 import { equalBytes } from '../login/password.ts';
 import type { Policy } from '../login/policy.ts';
 import { sessionKeys } from '../login/welcome.ts';
+import type { Attempt, Doorkeeper } from './doorkeeper.ts';
 import { nextDirection, type ServerSession } from './server-session.ts';
+import { isLocal, sourceOf } from './source.ts';
 
 /** What a login that was granted is about to become. */
 export interface Admission {
   readonly hub: Hub;
   readonly user: string;
+  /** What the client says of its installation: 16 bytes, all 0 when it does not. */
+  readonly uniqueId: Uint8Array;
+  /** Milliseconds since 1970 UTC at which the account ends; Infinity: never. */
+  readonly expires: number;
 }
 
 /** What a further connection that was granted joins. */
@@ -47,6 +57,9 @@ export interface AuthorityOptions {
   readonly core: Core;
   readonly sha0: Sha0;
   readonly random: Random;
+  readonly clock: Clock;
+  readonly certificates: Certificates;
+  readonly doorkeeper: Doorkeeper;
   /** TAPs of all hubs. */
   readonly taps: number;
   readonly timeoutMs: number;
@@ -69,19 +82,51 @@ export class HubAuthority implements Authority<Admission, Attachment> {
     this.#options = options;
   }
 
+  hold(request: LoginRequest, { remote }: Peer, now: number): Wait | Refusal | undefined {
+    const hub = this.#options.hubs.get(hubKey(request.hubName));
+    // There is nothing to guess where everybody may enter, and nothing where there is no hub.
+    if (hub === undefined || hub.user(request.userName)?.record.kind === 'anonymous') return undefined;
+    const wait = this.#options.doorkeeper.hold(attemptOf(request, hub, remote.address), now);
+    return wait === 'full' ? { ok: false, code: ERROR_CANNOT_ACCEPT } : wait;
+  }
+
   login(request: LoginRequest, challenge: Uint8Array, peer: Peer): { ok: true; grant: Grant<Admission> } | Refusal {
-    const { sha0, hubs } = this.#options;
+    const decision = this.#decide(request, challenge, peer);
+    if (!decision.ok) this.#options.refused(request, peer, decision.code);
+    return decision;
+  }
+
+  /** The order of `protocol/control-plane.md` §7. */
+  #decide(request: LoginRequest, challenge: Uint8Array, peer: Peer): { ok: true; grant: Grant<Admission> } | Refusal {
+    const { sha0, hubs, clock, certificates } = this.#options;
     const hub = hubs.get(hubKey(request.hubName));
-    const user = hub?.user(request.userName);
-    let code = hub === undefined ? ERROR_HUB_NOT_FOUND : authenticate(sha0, user, request, challenge);
-    const policy = userPolicy(hub?.policy(request.userName) ?? {}, this.#options);
-    if (code === ERROR_NONE) code = refusalOf(policy, request, false);
-    if (code === ERROR_NONE && !this.hasRoom(undefined)) code = ERROR_HUB_BUSY;
-    if (hub === undefined || code !== ERROR_NONE) {
-      this.#options.refused(request, peer, code);
-      return { ok: false, code };
-    }
-    return { ok: true, grant: this.#grant(request, hub, policy) };
+    if (hub === undefined) return { ok: false, code: ERROR_HUB_NOT_FOUND };
+    const user = hub.user(request.userName);
+    const utc = clock.utc();
+    const judge = { certificates, cas: hub.cas, utc };
+    const proof = authenticate(sha0, user?.record, request, challenge, judge);
+    this.#tellDoorkeeper(user, attemptOf(request, hub, peer.remote.address), proof);
+    // Without a user it is a refusal already.
+    if (proof !== ERROR_NONE || user === undefined) return { ok: false, code: proof };
+    const policy = userPolicy(user.policy, this.#options);
+    const refuse = (code: number): Refusal => ({ ok: false, code, noSavePassword: policy.NoSavePassword });
+    const refusal = refusalOf(policy, request, user.disabled || user.expires <= utc);
+    if (refusal !== ERROR_NONE) return refuse(refusal);
+    const uniqueId = request.nodeInfo?.uniqueId ?? NO_ID;
+    if (!hasLoginsLeft(hub, userKey(request.userName), uniqueId, policy)) return refuse(ERROR_TOO_MANY_USER_SESSIONS);
+    if (!this.hasRoom(undefined)) return refuse(ERROR_HUB_BUSY);
+    return { ok: true, grant: this.#grant(request, hub, user, policy, peer) };
+  }
+
+  #tellDoorkeeper(user: HubUser | undefined, attempt: Attempt, proof: number): void {
+    const { doorkeeper, clock } = this.#options;
+    if (proof === ERROR_AUTH_FAILED) doorkeeper.failed(attempt, clock.now());
+    else if (proof === ERROR_NONE && user?.record.kind !== 'anonymous') doorkeeper.succeeded(attempt);
+  }
+
+  /** No: the passwords are in a file that is its administrator's to change. */
+  changePassword(hubName: string): number {
+    return this.#options.hubs.has(hubKey(hubName)) ? ERROR_NOT_ENOUGH_RIGHTS : ERROR_HUB_NOT_FOUND;
   }
 
   attach(
@@ -103,6 +148,10 @@ export class HubAuthority implements Authority<Admission, Attachment> {
   hasRoom(member: ServerSession | undefined, grant?: Grant<Admission>): boolean {
     const { core, sessions, connections, taps } = this.#options;
     if (member === undefined) {
+      if (grant !== undefined) {
+        const { hub, user, uniqueId } = grant.token;
+        if (!hasLoginsLeft(hub, userKey(user), uniqueId, grant.policy)) return false;
+      }
       const windows = grant === undefined ? 0 : (sessionPort(grant).windows ?? 0);
       return sessions.size < Math.min(SESSIONS_MAX, PORTS_MAX - taps) && windows <= core.windowsFree;
     }
@@ -114,9 +163,10 @@ export class HubAuthority implements Authority<Admission, Attachment> {
     return [...this.#options.hubs.values()].map((hub) => hub.name);
   }
 
-  #grant(request: LoginRequest, hub: Hub, whole: Policy): Grant<Admission> {
+  #grant(request: LoginRequest, hub: Hub, { expires }: HubUser, whole: Policy, peer: Peer): Grant<Admission> {
     const { core, random, timeoutMs } = this.#options;
-    const policy = sessionPolicy(whole, request, false);
+    const { remote, local } = peer;
+    const policy = sessionPolicy(whole, request, isLocal(remote.address, local.address));
     // A session that only listens has no priority frames (`protocol/control-plane.md` §9).
     const qos = request.qos && !policy.NoQoS && !policy.MonitorPort;
     const maxConnection = grantedConnections({ ...request, qos }, policy.MaxConnection);
@@ -140,7 +190,12 @@ export class HubAuthority implements Authority<Admission, Attachment> {
         connections: maxConnection,
         windowsFree: core.windowsFree,
       }),
-      token: { hub, user },
+      token: {
+        hub,
+        user,
+        uniqueId: request.nodeInfo?.uniqueId ?? NO_ID,
+        expires,
+      },
     };
   }
 
@@ -152,4 +207,26 @@ export class HubAuthority implements Authority<Admission, Attachment> {
     }
     return found;
   }
+}
+
+/** In place of what tells installations apart. */
+const NO_ID = new Uint8Array(16);
+
+function attemptOf(request: LoginRequest, hub: Hub, address: string): Attempt {
+  return { hub: hubKey(hub.name), user: userKey(request.userName), source: sourceOf(address) };
+}
+
+/**
+ * Policy MultiLogins. Sessions of the same installation are not counted (`protocol/control-plane.md` §4.7), which no
+ * server can verify: it is a limit for people, and not for those who write clients.
+ */
+function hasLoginsLeft(hub: Hub, user: string, uniqueId: Uint8Array, { MultiLogins }: Policy): boolean {
+  if (MultiLogins === 0) return true;
+  const known = uniqueId.some((byte) => byte !== 0);
+  let others = 0;
+  for (const session of hub.sessions) {
+    const same = known && equalBytes(session.uniqueId, uniqueId);
+    if (userKey(session.user) === user && !same) others++;
+  }
+  return others < MultiLogins;
 }

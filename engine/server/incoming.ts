@@ -18,6 +18,8 @@ export class Incoming implements ChannelHandler {
   readonly #authority: HubAuthority;
   readonly #accepted: (outcome: Accepted) => Tunnel | undefined;
   readonly #gone: () => void;
+  readonly #waits: (waiting: boolean) => void;
+  #waiting = false;
   #entrance: Entrance<ServerPreamble<Admission, Attachment>> | undefined;
   #tunnel: Tunnel | undefined;
 
@@ -27,12 +29,15 @@ export class Incoming implements ChannelHandler {
     authority: HubAuthority,
     accepted: (outcome: Accepted) => Tunnel | undefined,
     gone: () => void,
+    /** Its login is held back now, or is not any more. */
+    waits: (waiting: boolean) => void,
   ) {
     this.#node = node;
     this.#channel = channel;
     this.#authority = authority;
     this.#accepted = accepted;
     this.#gone = gone;
+    this.#waits = waits;
   }
 
   opened(): void {
@@ -49,6 +54,7 @@ export class Incoming implements ChannelHandler {
   data(bytes: Uint8Array): void {
     if (this.#tunnel !== undefined) return this.#tunnel.handleBytes(bytes);
     this.#entrance?.handleBytes(bytes, this.#node.now());
+    this.#lookWhetherWaiting();
     this.#node.touch(this);
   }
 
@@ -82,6 +88,14 @@ export class Incoming implements ChannelHandler {
 
   handleTimeout(now: number): void {
     this.#entrance?.handleTimeout(now);
+    this.#lookWhetherWaiting();
+  }
+
+  #lookWhetherWaiting(): void {
+    const waiting = this.#tunnel === undefined && this.#entrance?.preamble.waiting === true;
+    if (waiting === this.#waiting) return;
+    this.#waiting = waiting;
+    if (this.#tunnel === undefined) this.#waits(waiting);
   }
 
   #handleOutcome(): void {

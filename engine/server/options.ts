@@ -26,6 +26,8 @@ export interface ServerOptions {
 export interface HubOptions {
   readonly name: string;
   readonly users: readonly UserOptions[];
+  /** DER of the CAs whose certificates users with `ca` sign in with; at most 32. */
+  readonly cas?: readonly Uint8Array[];
   readonly taps: readonly TapPortOptions[];
   /** Flooded frames per second of one source that the storm limiter lets pass; 0 switches it off. */
   readonly stormLimit: number;
@@ -33,10 +35,23 @@ export interface HubOptions {
   readonly access?: readonly AccessRule[];
 }
 
+/** Of `passwordHash`, `certificate` and `ca` at most one is there; with none of them the user is anonymous. */
 export interface UserOptions {
   readonly name: string;
-  /** Twenty bytes, `protocol/control-plane.md` §4.3; absent for an anonymous user. */
+  /** Twenty bytes, `protocol/control-plane.md` §4.3. */
   readonly passwordHash?: Uint8Array;
+  /** DER of the one certificate with which the user signs in (`protocol/control-plane.md` §4.5). */
+  readonly certificate?: Uint8Array;
+  /** The user signs in with a certificate that one of the hub's CAs has issued, and that has this name or number. */
+  readonly ca?: {
+    readonly commonName?: string;
+    /** Hexadecimal digits in lower case, without zeros in front. */
+    readonly serial?: string;
+  };
+  /** Knows who it is and may not enter. */
+  readonly disabled?: boolean;
+  /** Milliseconds since 1970 UTC; absent: never. */
+  readonly expires?: number;
   /** What is set for this user, that of its group included. */
   readonly policy?: Partial<Policy>;
   /** Its group, for rules of the access list. */

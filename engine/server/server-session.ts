@@ -17,6 +17,8 @@ export interface ServerSession {
   /** False: every connection leaves TLS behind its login (`protocol/control-plane.md` §8.4). */
   readonly encrypted: boolean;
   readonly compressed: boolean;
+  /** What the client says of its installation: 16 bytes, all 0 when it does not. */
+  readonly uniqueId: Uint8Array;
   /** Milliseconds since 1970. */
   readonly since: number;
 }

@@ -4,7 +4,7 @@ import { COMPRESSION_WARNING } from '../codec/warning.ts';
 import { SERVER_SIZES } from '../core.ts';
 import type { Channel, Host, HostError, Listener, ListenOptions, Log } from '../host.ts';
 import { Hub, hubKey } from '../hub/hub.ts';
-import type { Peer } from '../login/authority.ts';
+import type { Grant, Peer } from '../login/authority.ts';
 import { describeError } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
 import { EXTENSION_RETIRE } from '../login/own-extensions.ts';
@@ -13,10 +13,12 @@ import { CONGESTION_REFUSED } from '../session/congestion.ts';
 import { Session, type Tunnel } from '../session/session.ts';
 import { warnOfWeakness } from '../tls-legacy/choice.ts';
 import { LegacyListener } from '../tls-legacy/listener.ts';
-import { HubAuthority, sessionPort } from './authority.ts';
+import { type Admission, HubAuthority, sessionPort } from './authority.ts';
+import { Doorkeeper } from './doorkeeper.ts';
 import { type Accepted, Incoming } from './incoming.ts';
 import type { RunningServer, ServerOptions } from './options.ts';
 import type { ServerSession } from './server-session.ts';
+import { Term } from './term.ts';
 
 /**
  * Opens the hubs with their TAPs, then listens. Rejects with a `HostError` when a TAP or a port cannot be had; nothing
@@ -46,20 +48,28 @@ class Server implements RunningServer {
   readonly #log: Log;
   readonly #hubs = new Map<string, Hub>();
   readonly #sessions = new Set<ServerSession>();
+  readonly #terms = new Map<ServerSession, Term>();
   readonly #incoming = new Set<Incoming>();
   /** Those of them that have not logged in, in the order in which they came. */
   readonly #strangers = new Set<Incoming>();
   readonly #listeners: Listener[] = [];
   readonly #authority: HubAuthority;
+  readonly #doorkeeper: Doorkeeper;
 
   constructor(host: Host, options: ServerOptions, log: Log) {
     this.#node = new Node(host, SERVER_SIZES, SERVER_KEYS, log);
     this.#options = options;
     this.#log = log;
+    const { sha0 } = this.#node.crypto;
+    const { random, clock, certificates } = host;
+    this.#doorkeeper = new Doorkeeper({ sha0, random, log });
     this.#authority = new HubAuthority({
       core: this.#node.core,
-      sha0: this.#node.crypto.sha0,
-      random: host.random,
+      sha0,
+      random,
+      clock,
+      certificates,
+      doorkeeper: this.#doorkeeper,
       timeoutMs: options.timeoutMs,
       maxConnections: options.maxConnections,
       taps: options.hubs.reduce((sum, hub) => sum + hub.taps.length, 0),
@@ -123,6 +133,7 @@ class Server implements RunningServer {
       ...nodeSnapshot(this.#node, 'server'),
       listeners: this.listeners,
       hubs: [...this.#hubs.values()].map((hub) => this.#hubStatus(hub)),
+      logins: this.#doorkeeper.status(this.#node.now()),
     };
   }
 
@@ -146,6 +157,11 @@ class Server implements RunningServer {
       () => {
         this.#incoming.delete(incoming);
         this.#strangers.delete(incoming);
+      },
+      // Those that wait are counted by the doorkeeper, and are not pushed out by those that come meanwhile.
+      (waiting) => {
+        if (waiting) this.#strangers.delete(incoming);
+        else if (this.#incoming.has(incoming)) this.#strangers.add(incoming);
       },
     );
     this.#incoming.add(incoming);
@@ -187,7 +203,7 @@ class Server implements RunningServer {
     const port = core.openSession(hub.number, { ...sessionPort(grant), priorityRule: this.#options.priorityRule });
     core.setPolicy(port, grant.policy, this.#node.now(), {
       user,
-      group: hub.group(user),
+      group: hub.user(user)?.group,
       monitor: grant.policy.MonitorPort,
       ipv6Outside: isIpv6(channel.remote.address),
     });
@@ -216,8 +232,10 @@ class Server implements RunningServer {
       halfDuplex: grant.halfConnection,
       encrypted: grant.useEncrypt,
       compressed: grant.useCompress,
+      uniqueId: grant.token.uniqueId,
       since: host.clock.utc(),
     };
+    this.#limit(member, grant);
     this.#sessions.add(member);
     hub.sessions.add(member);
     const { remote, security } = channel;
@@ -237,7 +255,21 @@ class Server implements RunningServer {
     return member;
   }
 
+  /** Ends the session when the account ends, or when a client does not keep to policy AutoDisconnect by itself. */
+  #limit(member: ServerSession, { policy, token }: Grant<Admission>): void {
+    const { host, touch } = this.#node;
+    const term = new Term(member.session, host.clock, {
+      expires: token.expires,
+      autoDisconnect: policy.AutoDisconnect,
+    });
+    this.#terms.set(member, term);
+    touch(term);
+  }
+
   #closeSession(member: ServerSession, cause: string): void {
+    const term = this.#terms.get(member);
+    if (term !== undefined) this.#node.forget(term);
+    this.#terms.delete(member);
     this.#sessions.delete(member);
     member.hub.sessions.delete(member);
     const counters = this.#node.core.portCounters(member.session.port);

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Address, ChannelHandler, ChannelSecurity, ConnectOptions, TlsEndpoint } from '../../engine/host.ts';
 import { createProxyHandshake, needsLookup, proxyProblem } from '../../engine/proxy/create.ts';
 import type { ProxyTarget } from '../../engine/proxy/handshake.ts';
+import { plainAddress } from './address.ts';
 import { checkAuthorities } from './authorities.ts';
 import { distrustOf } from './certificates.ts';
 import { type PlainWire, type Wire, WireChannel } from './channel.ts';
@@ -32,6 +33,9 @@ export interface Dialer {
   startTlsOver(stream: Duplex, approach: Approach): TLSSocket;
 }
 
+/** Addresses of one name that are tried. */
+const ADDRESSES_MAX = 8;
+
 /** The error of a connection that was reset so early that the system does not say so. */
 export const RESET: Error = Object.assign(new Error('connection reset'), { code: 'ECONNRESET' });
 
@@ -49,6 +53,8 @@ export class Approach implements Wire {
   /** Where the proxy is to connect to. */
   #target: ProxyTarget;
   #cancel: () => void = () => undefined;
+  /** Addresses of the next hop that have not been tried yet; only where the engine keeps the route there. */
+  #addresses: readonly string[] = [];
 
   constructor(options: ConnectOptions, handler: ChannelHandler, dialer: Dialer) {
     this.options = options;
@@ -57,8 +63,17 @@ export class Approach implements Wire {
     this.channel = new WireChannel({ address: host, port }, describeRoute(options));
     this.channel.attach(this, handler);
     this.#target = { host, port };
-    this.#timer = setTimeout(() => this.fail({ code: 'ETIMEDOUT' }), timeoutMs);
-    this.#start().catch((error: unknown) => this.#give(connectFailure(describeRoute(options), error)));
+    this.#timer = setTimeout(() => {
+      this.#addresses = [];
+      this.fail({ code: 'ETIMEDOUT' });
+    }, timeoutMs);
+    this.#start().catch((error: unknown) =>
+      this.#give(
+        error instanceof HostFailure && error.doing === 'settings'
+          ? error
+          : connectFailure(describeRoute(options), error),
+      ),
+    );
   }
 
   /** Whether it came to an end, good or bad: whoever still has a connection for it throws that away. */
@@ -118,6 +133,12 @@ export class Approach implements Wire {
   fail(error: unknown): void {
     if (this.over) return;
     const { proxy } = this.options;
+    const [next, ...others] = this.#addresses;
+    if (this.#step === 'tcp' && next !== undefined) {
+      this.#addresses = others;
+      this.#dialAddress(next);
+      return;
+    }
     const late = (error as { code?: unknown } | null | undefined)?.code === 'ETIMEDOUT';
     if (this.#step === 'proxy' && late) {
       this.#refuse('ETIMEDOUT', 'the proxy did not answer in time');
@@ -130,14 +151,35 @@ export class Approach implements Wire {
   async #start(): Promise<void> {
     const { host, port, proxy, ca } = this.options;
     if (ca !== undefined) checkAuthorities(ca);
-    if (proxy === undefined) return this.#dial(host, port);
+    if (proxy === undefined) return this.#approach(host, port);
     const problem = proxyProblem(proxy, this.#target);
     if (problem !== undefined) return this.#refuse('ERR_PROXY_OPTIONS', problem);
     if (needsLookup(proxy, this.#target)) {
       const { address } = await dns.lookup(host, { family: 4 });
       this.#target = { host: address, port };
     }
-    this.#dial(proxy.host, proxy.port);
+    return this.#approach(proxy.host, proxy.port);
+  }
+
+  /** To the next hop: by its name, or by addresses that the engine knows before a packet leaves for them. */
+  async #approach(host: string, port: number): Promise<void> {
+    const { way } = this.options;
+    if (way === undefined) return this.#dial(host, port);
+    const found =
+      way.known.length > 0 ? way.known : (await dns.lookup(host, { all: true })).map((each) => each.address);
+    const [first = host, ...others] = found.map(plainAddress).slice(0, ADDRESSES_MAX);
+    if (this.over) return;
+    way.found([first, ...others]);
+    this.#addresses = others;
+    this.#dialAddress(first);
+  }
+
+  #dialAddress(address: string): void {
+    try {
+      this.#dial(address, (this.options.proxy ?? this.options).port);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   #dial(host: string, port: number): void {

@@ -1,6 +1,15 @@
-import { constants, createPrivateKey, privateDecrypt, publicEncrypt, X509Certificate } from 'node:crypto';
+import {
+  constants,
+  createHash,
+  createPrivateKey,
+  privateDecrypt,
+  privateEncrypt,
+  publicDecrypt,
+  publicEncrypt,
+  X509Certificate,
+} from 'node:crypto';
 import tls, { type PeerCertificate } from 'node:tls';
-import type { Certificates } from '../../engine/host.ts';
+import type { CertificateFacts, Certificates } from '../../engine/host.ts';
 import { certificatesOf } from './authorities.ts';
 import { describeDistrust } from './distrust.ts';
 import { pathLength } from './path-length.ts';
@@ -25,6 +34,8 @@ export const certificates: Certificates = {
           return new Uint8Array(0);
         }
       },
+      sign: (message) =>
+        new Uint8Array(privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, digestInfo(message))),
     };
   },
   encrypt(certificate, secret) {
@@ -32,7 +43,59 @@ export const certificates: Certificates = {
     if (key.asymmetricKeyType !== 'rsa') throw new Error(`its key is for ${key.asymmetricKeyType}, and not for RSA`);
     return new Uint8Array(publicEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, secret));
   },
+  facts(certificate) {
+    try {
+      return factsOf(new X509Certificate(certificate));
+    } catch {
+      return undefined;
+    }
+  },
+  verify(certificate, message, signature) {
+    try {
+      const key = new X509Certificate(certificate).publicKey;
+      // Systems that have put SHA-1 out of use refuse `verify`; the block under the signature they still show.
+      const block = publicDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, signature);
+      return block.equals(digestInfo(message));
+    } catch {
+      return false;
+    }
+  },
+  issued(issuer, certificate) {
+    try {
+      const ca = new X509Certificate(issuer);
+      const each = new X509Certificate(certificate);
+      return each.checkIssued(ca) && each.verify(ca.publicKey);
+    } catch {
+      return false;
+    }
+  },
 };
+
+/** Extended key usages (RFC 5280 §4.2.1.12): clients, and all. */
+const CLIENT_USAGES = ['1.3.6.1.5.5.7.3.2', '2.5.29.37.0'];
+
+function factsOf(certificate: X509Certificate): CertificateFacts {
+  const { publicKey, validFrom, validTo, serialNumber, ca } = certificate;
+  // As it is, where `subject` is one text in which a name could look like two.
+  const { CN = [] } = certificate.toLegacyObject().subject as { readonly CN?: string | readonly string[] };
+  const usages = certificate.keyUsage as readonly string[] | undefined;
+  return {
+    rsaBits: publicKey.asymmetricKeyType === 'rsa' ? publicKey.asymmetricKeyDetails!.modulusLength! : 0,
+    notBefore: Date.parse(validFrom),
+    notAfter: Date.parse(validTo),
+    commonNames: [CN].flat(),
+    serial: serialNumber.toLowerCase().replace(/^0+(?=.)/, ''),
+    forClients: usages === undefined || usages.some((usage) => CLIENT_USAGES.includes(usage)),
+    ca,
+  };
+}
+
+/** DigestInfo of SHA-1 (RFC 8017 §9.2, note 1), without the digest. */
+const SHA1_PREFIX = Buffer.from('3021300906052b0e03021a05000414', 'hex');
+
+function digestInfo(message: Uint8Array): Buffer {
+  return Buffer.concat([SHA1_PREFIX, createHash('sha1').update(message).digest()]);
+}
 
 /** Why a server's chain, in DER and its own certificate first, is not to be trusted; undefined when it is. */
 export function distrustOf(host: string, chain: readonly Uint8Array[], ca: string | undefined): string | undefined {

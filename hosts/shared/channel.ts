@@ -193,7 +193,8 @@ export class WireChannel implements Channel, WireEvents {
     else this.#releaseHeld();
   }
 
-  opened(security: ChannelSecurity, local: Address, remote: Address): void {
+  /** @param security Undefined without TLS. */
+  opened(security: ChannelSecurity | undefined, local: Address, remote: Address): void {
     if (this.#state !== 'opening') return;
     this.#state = 'open';
     this.security = security;

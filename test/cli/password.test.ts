@@ -15,8 +15,8 @@ async function credentialOf(argv: readonly string[], io: FakeIo): Promise<unknow
   io.signal('SIGINT');
   await done;
   const { credential } = engine.clients[0]!.options;
-  return credential.kind === 'anonymous'
-    ? 'anonymous'
+  return credential.kind === 'anonymous' || credential.kind === 'certificate'
+    ? credential.kind
     : `${credential.kind} ${Buffer.from(credential.password).toString('latin1')}`;
 }
 

@@ -132,7 +132,9 @@ test('the profile in the help text is one', async () => {
   // It shows every key but the ones that exclude those it shows.
   expect(result.ok && Object.keys(result.profile).sort()).toEqual(
     Object.keys(profileSchema.shape)
-      .filter((key) => !['anonymous', 'plainPassword', 'ca', 'insecure'].includes(key))
+      .filter(
+        (key) => !['anonymous', 'plainPassword', 'clientCertificate', 'clientKey', 'ca', 'insecure'].includes(key),
+      )
       .sort(),
   );
 });

@@ -126,6 +126,12 @@ export function fakeEngine(overrides: Partial<Engine> = {}): FakeEngine {
         },
       };
     },
+    startSpeedtest: () => {
+      throw new Error('this engine measures nothing');
+    },
+    startSpeedtestServer: () => {
+      throw new Error('this engine measures nothing');
+    },
     servers,
     clients,
     closed: 0,

@@ -1,5 +1,6 @@
 import type { Target } from './target.ts';
 import { compressedTarget } from './target-compressed.ts';
+import { dhcp4Target, dhcp6Target } from './target-dhcp.ts';
 import { frameTarget } from './target-frame.ts';
 import { httpTarget } from './target-http.ts';
 import { inflateTarget } from './target-inflate.ts';
@@ -25,6 +26,8 @@ export const TARGETS: Readonly<Record<string, () => Target>> = {
   'join-scalar': () => joinTarget('scalar'),
   offload: () => offloadTarget('simd'),
   'offload-scalar': () => offloadTarget('scalar'),
+  dhcp4: dhcp4Target,
+  dhcp6: dhcp6Target,
   pack: packTarget,
   http: httpTarget,
   'server-login': serverLoginTarget,

@@ -10,6 +10,8 @@ import type {
   Listener,
   ListenOptions,
   Log,
+  Machines,
+  Place,
   Tap,
   TapHandler,
   TapOptions,
@@ -17,6 +19,7 @@ import type {
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
 import { certificates } from '../../hosts/shared/certificates.ts';
 import { GOOD_LINK, type LinkOptions, SIM_SECURITY, SimChannel } from './channel.ts';
+import { SimMachine } from './machine.ts';
 import type { World } from './world.ts';
 
 type Accept = (channel: Channel) => ChannelHandler;
@@ -116,6 +119,7 @@ export class SimHost implements Host {
   readonly clock;
   readonly scheduler;
   readonly network;
+  readonly plain;
   readonly random;
   readonly opened: SimTap[] = [];
   readonly lines: LogLine[] = [];
@@ -144,6 +148,28 @@ export class SimHost implements Host {
         return tap;
       },
     };
+    const connect = (options: Place & Pick<ConnectOptions, 'way'>, handler: ChannelHandler): Channel => {
+      const local: Address = { address, port: port++ };
+      const remote: Address = { address: options.host, port: options.port };
+      const [client, server] = SimChannel.pair(world, net.link, local, remote);
+      client.handler = handler;
+      try {
+        options.way?.found(options.way.known.length > 0 ? options.way.known : [options.host]);
+      } catch (error) {
+        world.soon(() => client.finish(error as HostError));
+        return client;
+      }
+      world.after(net.link.latencyMs, () => {
+        const accept = net.down ? undefined : net.listeners.get(`${options.host}:${options.port}`);
+        if (accept === undefined)
+          return client.finish({ doing: 'connect', code: 'ECONNREFUSED', message: 'the connection was refused' });
+        net.connections.push({ client, server });
+        server.handler = accept(server);
+        server.open();
+        client.open(net.certificate);
+      });
+      return client;
+    };
     this.network = {
       listen: async (options: ListenOptions, accept: Accept): Promise<Listener> => {
         const key = `${address}:${options.port}`;
@@ -159,23 +185,17 @@ export class SimHost implements Host {
       },
       connect: (options: ConnectOptions, handler: ChannelHandler): Channel => {
         this.dialled.push(options);
-        const local: Address = { address, port: port++ };
-        const remote: Address = { address: options.host, port: options.port };
-        const [client, server] = SimChannel.pair(world, net.link, local, remote);
-        client.handler = handler;
-        world.after(net.link.latencyMs, () => {
-          const accept = net.down ? undefined : net.listeners.get(`${options.host}:${options.port}`);
-          if (accept === undefined)
-            return client.finish({ doing: 'connect', code: 'ECONNREFUSED', message: 'the connection was refused' });
-          net.connections.push({ client, server });
-          server.handler = accept(server);
-          server.open();
-          client.open(net.certificate);
-        });
-        return client;
+        return connect(options, handler);
       },
     };
+    this.plain = {
+      listen: (place: Place, accept: Accept) => this.network.listen(place as ListenOptions, accept),
+      connect,
+    };
   }
+
+  readonly machine = new SimMachine();
+  readonly machines: Machines = { recover: () => [], open: () => this.machine };
 
   /** What is called when the machine's addresses change. */
   addressesChanged: (addresses: readonly string[]) => void = () => {};

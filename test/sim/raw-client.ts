@@ -1,4 +1,5 @@
 import type { ChannelHandler } from '../../engine/host.ts';
+import type { ClientLogin } from '../../engine/login/client-login.ts';
 import { type ClientOutcome, ClientPreamble } from '../../engine/login/client-preamble.ts';
 import type { SessionWishes } from '../../engine/login/login-request.ts';
 import { PRODUCT } from '../../engine/product.ts';
@@ -6,7 +7,7 @@ import { sha0 } from '../support/sha0.ts';
 import { SimChannel } from './channel.ts';
 import type { SimLab } from './lab.ts';
 
-const WISHES: SessionWishes = {
+export const WISHES: SessionWishes = {
   maxConnection: 1,
   useEncrypt: true,
   useCompress: false,
@@ -28,13 +29,13 @@ export class RawClient implements ChannelHandler {
   outcome: ClientOutcome | undefined;
   #preamble: ClientPreamble | undefined;
 
-  private constructor(lab: SimLab) {
+  private constructor(lab: SimLab, address: string) {
     this.lab = lab;
     const { world, net } = lab;
     const [client, server] = SimChannel.pair(
       world,
       net.link,
-      { address: '10.0.0.99', port: 50_000 },
+      { address, port: 50_000 },
       { address: '10.0.0.1', port: 443 },
     );
     this.channel = client;
@@ -45,22 +46,35 @@ export class RawClient implements ChannelHandler {
   }
 
   /** A connection with nothing said on it yet. */
-  static dial(lab: SimLab): RawClient {
-    return new RawClient(lab);
+  static dial(lab: SimLab, address = '10.0.0.99'): RawClient {
+    return new RawClient(lab, address);
   }
 
   /** A connection that has logged in as guest. */
   static async login(lab: SimLab, wishes: Partial<SessionWishes> = {}): Promise<RawClient> {
-    const client = RawClient.dial(lab);
-    await client.#enter({
+    return RawClient.loginAs(lab, { wishes: { ...WISHES, ...wishes } });
+  }
+
+  /** A connection that has had the answer to a login, of guest unless told otherwise. */
+  static async loginAs(lab: SimLab, login: Partial<ClientLogin>, address?: string): Promise<RawClient> {
+    const client = RawClient.startLogin(lab, login, address);
+    await lab.world.until(() => client.outcome !== undefined);
+    return client;
+  }
+
+  /** The same, without waiting for the answer. */
+  static startLogin(lab: SimLab, login: Partial<ClientLogin>, address?: string): RawClient {
+    const client = RawClient.dial(lab, address);
+    client.#start({
       kind: 'login',
       hubName: 'lab',
       userName: 'guest',
       credential: { kind: 'anonymous' },
-      wishes: { ...WISHES, ...wishes },
+      wishes: WISHES,
       cascade: false,
       uniqueId: new Uint8Array(20),
       extensions: new Map(),
+      ...login,
     });
     return client;
   }
@@ -108,6 +122,11 @@ export class RawClient implements ChannelHandler {
   }
 
   async #enter(purpose: ConstructorParameters<typeof ClientPreamble>[0]['purpose']): Promise<void> {
+    this.#start(purpose);
+    await this.lab.world.until(() => this.outcome !== undefined);
+  }
+
+  #start(purpose: ConstructorParameters<typeof ClientPreamble>[0]['purpose']): void {
     const { world } = this.lab;
     this.#preamble = new ClientPreamble(
       {
@@ -122,6 +141,5 @@ export class RawClient implements ChannelHandler {
       world.now,
     );
     this.#pump();
-    await world.until(() => this.outcome !== undefined);
   }
 }

@@ -240,10 +240,10 @@ describe('problems have a place, a path, what was found and what is allowed', ()
     ).toEqual([
       's.yaml:5:30: hubs.lab.users.alice.passwordHash: the value (not shown here) does not fit; allowed is the 40 hexadecimal digits that `etherloom hash-password USER` prints, or 20 bytes in base64',
       's.yaml:6:7: hubs.lab.users.Alice: this user exists already; case makes no difference (first in line 5)',
-      's.yaml:7:12: hubs.lab.users.bob: the value (not shown here) does not fit; allowed is a mapping with the keys passwordHash, anonymous',
-      's.yaml:8:13: hubs.lab.users.carl: allowed is exactly one of passwordHash: "…" and anonymous: true',
+      's.yaml:7:12: hubs.lab.users.bob: the value (not shown here) does not fit; allowed is a mapping with the keys passwordHash, anonymous, certificate, ca, disabled, expires, group, policy',
+      's.yaml:8:13: hubs.lab.users.carl: allowed is exactly one of passwordHash: "…", anonymous: true, certificate: FILE and ca: {…}',
       's.yaml:9:14: hubs.lab.users.dan.password: unknown key; passwords are not written here; use passwordHash, with what `etherloom hash-password USER` prints',
-      's.yaml:10:12: hubs.lab.users.eve: allowed is exactly one of passwordHash: "…" and anonymous: true',
+      's.yaml:10:12: hubs.lab.users.eve: allowed is exactly one of passwordHash: "…", anonymous: true, certificate: FILE and ca: {…}',
       's.yaml:11:27: hubs.lab.users.frank.anonymous: found "yes"; allowed is true or false',
     ]);
   });

@@ -115,6 +115,7 @@ function traceOf(protocol: Protocol, { encrypted, secret }: Case, finished?: Uin
       decryptions++;
       return inner.decrypt(bytes);
     },
+    sign: inner.sign,
   };
   const random = (count: number): Uint8Array => {
     randomBytes.push(count);

@@ -312,6 +312,7 @@ describe.each(PROTOCOLS)('$name: secrets', (protocol) => {
         blocks.push(block);
         return block;
       },
+      sign: key.sign,
     };
     const client = new End(
       lab.client({
