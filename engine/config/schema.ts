@@ -1,5 +1,6 @@
 /** The shape of the server's configuration file. */
 
+import { accessSchema } from './access-schema.ts';
 import { hostName, listenPort } from './address.ts';
 import { commonName, groupName, hubName, userName } from './names.ts';
 import { passwordHash } from './password-hash.ts';
@@ -44,6 +45,7 @@ const hub = section({
   cas: list(value(filePath), 0, 'files of certificate authorities').default([]),
   taps: list(section(tapKeys), 0, 'TAPs').default([]),
   stormLimit: value(whole(0, 1_000_000, 'flooded frames per second of one source; 0 is off')).default(32),
+  access: accessSchema.optional(),
 });
 
 export const serverSchema = section({

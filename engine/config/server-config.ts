@@ -6,6 +6,7 @@ import type { TapPortOptions } from '../node.ts';
 import type { HubOptions, ServerOptions, UserOptions } from '../server/options.ts';
 import type { Congestion } from '../session/congestion.ts';
 import { chooseTls, type TlsChoice, type TlsChoiceResult } from '../tls-legacy/choice.ts';
+import { accessRules } from './access-schema.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { foldName } from './names.ts';
 import { policyOf } from './policy-schema.ts';
@@ -92,6 +93,7 @@ export function parseServerConfig(text: string): ConfigResult {
           }),
         ),
         stormLimit: hub.stormLimit,
+        ...(hub.access === undefined ? {} : { access: accessRules(hub.access) }),
       })),
       timeoutMs: session.timeout * 1000,
       maxConnections: session.maxConnections,
