@@ -248,7 +248,10 @@ function fullTable(core: Core, stations = UNKNOWN): () => Round {
 
 /** None of the rules is for such frames, and all are looked at. */
 function ruled(core: Core, rules: number): () => Round {
-  const from = (i: number) => ({ address: Uint8Array.of(172, 16, i >> 8, i & 255), mask: new Uint8Array(4).fill(0xff) });
+  const from = (i: number) => ({
+    address: Uint8Array.of(172, 16, i >> 8, i & 255),
+    mask: new Uint8Array(4).fill(0xff),
+  });
   const round = sessionToSession(core, 60);
   core.setAccessList(
     0,

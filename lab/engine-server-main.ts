@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ensureCertificate } from '../cli/certificate.ts';
 import type { Host } from '../engine/host.ts';
-import { startServer } from '../engine/server/server.ts';
 import type { HubOptions } from '../engine/server/options.ts';
+import { startServer } from '../engine/server/server.ts';
 
 export interface EngineServer {
   readonly address: string;
@@ -46,4 +46,5 @@ const server = await startServer(
   },
 );
 process.stdout.write('listening\n');
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void server.close().then(() => process.exit(0)));
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.on(signal, () => void server.close().then(() => process.exit(0)));

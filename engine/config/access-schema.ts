@@ -12,7 +12,8 @@ export const MAX_RULES = 1024;
 
 /** `10.0.0.0/8`, `10.0.0.1`, `10.0.0.1/255.0.0.255`, `fd00::/8`. */
 const addresses: Rule<AddressRange> = {
-  allowed: 'an IPv4 or IPv6 address, also with a prefix length or a mask, such as 10.0.0.0/8, 10.0.0.1/255.0.0.255 or fd00::/8',
+  allowed:
+    'an IPv4 or IPv6 address, also with a prefix length or a mask, such as 10.0.0.0/8, 10.0.0.1/255.0.0.255 or fd00::/8',
   parse(text) {
     const [start = '', end, ...rest] = text.split('/');
     const address = parseIpv4(start) ?? parseIpv6(start);
@@ -79,7 +80,10 @@ const rule = section({
   }
   const isTcp = found.protocol === undefined || found.protocol === 6;
   if ((fromPorts ?? toPorts) !== undefined && !isTcp && found.protocol !== 17) {
-    problem(fromPorts === undefined ? 'toPorts' : 'fromPorts', 'allowed is a port only where protocol is tcp or udp, or is not there');
+    problem(
+      fromPorts === undefined ? 'toPorts' : 'fromPorts',
+      'allowed is a port only where protocol is tcp or udp, or is not there',
+    );
   }
   if (tcpState !== undefined && !isTcp) problem('tcpState', 'allowed only where protocol is tcp, or is not there');
   for (const key of ['loss', 'delay', 'jitter'] as const) {

@@ -1,15 +1,47 @@
 import type { AccessRule } from '../../engine/hub/access-rule.ts';
 import { DEFAULT_POLICY, POLICY_FLAGS, type Policy } from '../../engine/login/policy.ts';
 import { batch } from '../sim/frames.ts';
-import { BROADCAST, data, dhcp, discovery, echo, ipv4, ipv6, ipv6Of, stationOf, tag, tcp, udp } from '../support/policy-frames.ts';
+import {
+  BROADCAST,
+  data,
+  dhcp,
+  discovery,
+  echo,
+  ipv4,
+  ipv6,
+  ipv6Of,
+  stationOf,
+  tag,
+  tcp,
+  udp,
+} from '../support/policy-frames.ts';
 import { type Build, Rig } from '../unit/core/rig.ts';
 import { check, corpus, type Target } from './target.ts';
 
 const SIZES = { smallFrames: 256, largeFrames: 8, outBuffers: 8 };
 const RULES: readonly AccessRule[] = [
-  { priority: 1, action: 'pass', protocol: 17, toPorts: { first: 1_000, last: 2_000 }, delay: 5, jitter: 100, loss: 10 },
-  { priority: 2, action: 'discard', protocol: 6, tcpState: 'established', fromMac: { address: Uint8Array.from(stationOf(9)), mask: Uint8Array.from(BROADCAST) } },
-  { priority: 3, action: 'discard', toUser: 'b', from: { address: Uint8Array.from(ipv6Of(1)), mask: new Uint8Array(16).fill(0xff) } },
+  {
+    priority: 1,
+    action: 'pass',
+    protocol: 17,
+    toPorts: { first: 1_000, last: 2_000 },
+    delay: 5,
+    jitter: 100,
+    loss: 10,
+  },
+  {
+    priority: 2,
+    action: 'discard',
+    protocol: 6,
+    tcpState: 'established',
+    fromMac: { address: Uint8Array.from(stationOf(9)), mask: Uint8Array.from(BROADCAST) },
+  },
+  {
+    priority: 3,
+    action: 'discard',
+    toUser: 'b',
+    from: { address: Uint8Array.from(ipv6Of(1)), mask: new Uint8Array(16).fill(0xff) },
+  },
 ];
 
 function policy(...names: (keyof Policy)[]): Policy {
@@ -30,7 +62,10 @@ export function policyTarget(build: Build): Target {
     run(input) {
       const senders = [
         { ...policy('DHCPForce', 'CheckMac', 'CheckIPv6', 'NoBridge', 'NoRouting', 'NoRoutingV6'), VLanId: 0 },
-        { ...policy('DHCPNoServer', 'NoServer', 'NoServerV6', 'RAFilter', 'DHCPv6NoServer', 'PrivacyFilter'), MaxUpload: 8_000 },
+        {
+          ...policy('DHCPNoServer', 'NoServer', 'NoServerV6', 'RAFilter', 'DHCPv6NoServer', 'PrivacyFilter'),
+          MaxUpload: 8_000,
+        },
         { ...policy('CheckIP'), VLanId: 5, MaxUpload: 1_000_000 },
         policy(...POLICY_FLAGS.filter((name) => /Filter|Only/.test(name))),
       ];

@@ -131,7 +131,10 @@ function settle(): void {
 }
 
 /** What every session of the hub of policies sends. */
-const BATTERY: readonly (readonly [what: string, make: (session: number, to: readonly number[], number: number) => readonly number[]])[] = [
+const BATTERY: readonly (readonly [
+  what: string,
+  make: (session: number, to: readonly number[], number: number) => readonly number[],
+])[] = [
   ['ARP', (i, to, n) => arp(to, stationOf(i), ipOf(i), n)],
   ['IPv4', (i, to, n) => ipv4(to, stationOf(i), ipOf(i), 0xfd, data(n))],
   ['ICMP', (i, to, n) => ipv4(to, stationOf(i), ipOf(i), 1, echo(8, n))],
@@ -151,9 +154,15 @@ const BATTERY: readonly (readonly [what: string, make: (session: number, to: rea
   ['DHCPv6 of a client', (i, to, n) => ipv6(to, stationOf(i), ipv6Of(i), 17, udp(546, 547, [1, 0, 0, 1, ...data(n)]))],
   ['DHCPv6 of a server', (i, to, n) => ipv6(to, stationOf(i), ipv6Of(i), 17, udp(547, 546, [2, 0, 0, 1, ...data(n)]))],
   ['neither', (i, to, n) => ethernet(to, stationOf(i), 0x88b5, [...data(n), ...new Array(20).fill(0)])],
-  ['802.3', (i, to, n) => ethernet(to, stationOf(i), 50, [0xaa, 0xaa, 3, 0, 0, 0, 1, 2, ...data(n), ...new Array(10).fill(0)])],
+  [
+    '802.3',
+    (i, to, n) => ethernet(to, stationOf(i), 50, [0xaa, 0xaa, 3, 0, 0, 0, 1, 2, ...data(n), ...new Array(10).fill(0)]),
+  ],
   ['tagged IPv4', (i, to, n) => tag(ipv4(to, stationOf(i), ipOf(i), 0xfd, data(n)), 5)],
-  ['tagged DHCP', (i, to, n) => tag(ipv4(to, stationOf(i), [0, 0, 0, 0], 17, dhcp(1, stationOf(i), [0, 0, 0, 0], n)), 5)],
+  [
+    'tagged DHCP',
+    (i, to, n) => tag(ipv4(to, stationOf(i), [0, 0, 0, 0], 17, dhcp(1, stationOf(i), [0, 0, 0, 0], n)), 5),
+  ],
   ['tagged ARP', (i, to, n) => tag(arp(to, stationOf(i), ipOf(i), n), 6)],
 ];
 
@@ -162,7 +171,9 @@ function planPolicies(): void {
   const all = (what: string, make: Make | ((session: number, number: number) => readonly number[])) =>
     members.map((name): readonly [string, string, Make] => [name, what, (number) => make(NAMES.indexOf(name), number)]);
   const watch = stationOf(0);
-  sends(...all('its first', (i, n) => ethernet(BROADCAST, stationOf(i), 0x88b5, [...data(n), ...new Array(20).fill(0)])));
+  sends(
+    ...all('its first', (i, n) => ethernet(BROADCAST, stationOf(i), 0x88b5, [...data(n), ...new Array(20).fill(0)])),
+  );
   settle();
   for (const [k, [what, make]] of BATTERY.entries()) {
     sends(...all(`${what} to all`, (i, n) => make(i, BROADCAST, n)));
@@ -178,7 +189,8 @@ function planPolicies(): void {
       ...stations.map((name): readonly [string, string, Make] => [
         name,
         `station ${further}`,
-        (n) => ethernet(BROADCAST, stationOf(NAMES.indexOf(name), further), 0x88b5, [...data(n), ...new Array(20).fill(0)]),
+        (n) =>
+          ethernet(BROADCAST, stationOf(NAMES.indexOf(name), further), 0x88b5, [...data(n), ...new Array(20).fill(0)]),
       ]),
     );
   }
@@ -189,7 +201,8 @@ function planPolicies(): void {
       return [name, what, (n) => ipv4(BROADCAST, stationOf(i), ip(i), 0xfd, data(n))];
     });
   sends(...addressed(routers, 'public address', (i) => [203, 0, 113, i]));
-  for (let further = 2; further <= 7; further++) sends(...addressed(routers, `address ${further}`, (i) => ipOf(i, further)));
+  for (let further = 2; further <= 7; further++)
+    sends(...addressed(routers, `address ${further}`, (i) => ipOf(i, further)));
   sends(...addressed(routers, 'another public address', (i) => [198, 51, 100, i]));
   sends(...addressed(routers, 'its first address', (i) => ipOf(i)));
   settle();
@@ -213,32 +226,64 @@ function planPolicies(): void {
   const takers = ['checkMac', 'checkIp', 'checkIpv6', 'dhcpForce', 'filterIpv6'];
   sends(...addressed(takers.slice(0, 4), "watch's address", () => ipOf(0)));
   sends(...addressedV6(takers.slice(0, 4), "watch's IPv6 address", () => ipv6Of(0)));
-  sends(['checkMac', "watch's station", (n) => ethernet(BROADCAST, watch, 0x88b5, [...data(n), ...new Array(20).fill(0)])]);
-  sends(['ra', "watch's station, without CheckMac", (n) => ethernet(BROADCAST, watch, 0x88b5, [...data(n), ...new Array(20).fill(0)])]);
+  sends([
+    'checkMac',
+    "watch's station",
+    (n) => ethernet(BROADCAST, watch, 0x88b5, [...data(n), ...new Array(20).fill(0)]),
+  ]);
+  sends([
+    'ra',
+    "watch's station, without CheckMac",
+    (n) => ethernet(BROADCAST, watch, 0x88b5, [...data(n), ...new Array(20).fill(0)]),
+  ]);
   settle();
   const force = NAMES.indexOf('dhcpForce');
   const leased = ipOf(force, 99);
   sends(...addressed(['dhcpForce'], 'address before a lease', () => leased));
   settle();
-  sends(['watch', 'DHCPACK', (n) => ipv4(stationOf(force), watch, [10, 77, 0, 250], 17, dhcp(5, stationOf(force), leased, n))]);
+  sends([
+    'watch',
+    'DHCPACK',
+    (n) => ipv4(stationOf(force), watch, [10, 77, 0, 250], 17, dhcp(5, stationOf(force), leased, n)),
+  ]);
   settle();
   sends(...addressed(['dhcpForce'], 'leased address', () => leased));
   sends(['dhcpForce', 'ARP of the leased address', (n) => arp(BROADCAST, stationOf(force), leased, n)]);
   sends(...addressed(['dhcpForce'], 'address without a lease', () => ipOf(force, 98)));
   sends(['watch', 'tagged for vlanA and vlanB', (n) => tag(ipv4(BROADCAST, watch, ipOf(0), 0xfd, data(n)), 5)]);
-  sends(['watch', 'tagged for vlanA alone', (n) => tag(ipv4(stationOf(NAMES.indexOf('vlanA')), watch, ipOf(0), 0xfd, data(n)), 5)]);
+  sends([
+    'watch',
+    'tagged for vlanA alone',
+    (n) => tag(ipv4(stationOf(NAMES.indexOf('vlanA')), watch, ipOf(0), 0xfd, data(n)), 5),
+  ]);
   settle();
 }
 
 function planRules(): void {
-  const [a, b, c, d] = ['ruleA', 'ruleB', 'ruleC', 'ruleD'].map((name) => NAMES.indexOf(name)) as [number, number, number, number];
-  for (const [name, i] of [['ruleA', a], ['ruleB', b], ['ruleC', c], ['ruleD', d]] as const) {
-    const v4 = (protocol: number, payload: (n: number) => number[], ip = ipOf(i), target?: readonly number[]): Make =>
-      (n) => ipv4(BROADCAST, stationOf(i), ip, protocol, payload(n), target);
+  const [a, b, c, d] = ['ruleA', 'ruleB', 'ruleC', 'ruleD'].map((name) => NAMES.indexOf(name)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  for (const [name, i] of [
+    ['ruleA', a],
+    ['ruleB', b],
+    ['ruleC', c],
+    ['ruleD', d],
+  ] as const) {
+    const v4 =
+      (protocol: number, payload: (n: number) => number[], ip = ipOf(i), target?: readonly number[]): Make =>
+      (n) =>
+        ipv4(BROADCAST, stationOf(i), ip, protocol, payload(n), target);
     sends(
       [name, 'neither', (n) => ethernet(BROADCAST, stationOf(i), 0x88b5, [...data(n), ...new Array(20).fill(0)])],
       [name, 'ARP', (n) => arp(BROADCAST, stationOf(i), ipOf(i), n)],
-      ...[1_999, 2_000, 2_010, 2_011, 3_000, 3_002, 3_003].map((port): readonly [string, string, Make] => [name, `UDP to ${port}`, v4(17, (n) => udp(1_025, port, data(n)))]),
+      ...[1_999, 2_000, 2_010, 2_011, 3_000, 3_002, 3_003].map((port): readonly [string, string, Make] => [
+        name,
+        `UDP to ${port}`,
+        v4(17, (n) => udp(1_025, port, data(n))),
+      ]),
       [name, 'UDP from 3004', v4(17, (n) => udp(3_004, 53, data(n)))],
       [name, 'ACK to 80', v4(6, (n) => tcp(0x10, n))],
       [name, 'ACK to 81', v4(6, (n) => tcp(0x10, n, [1_025, 81]))],
@@ -253,11 +298,60 @@ function planRules(): void {
       [name, 'IPv6 of 2', (n) => ipv6(BROADCAST, stationOf(i), ipv6Of(i, 2), 17, udp(1_025, 53, data(n)))],
       [name, 'IPv6', (n) => ipv6(BROADCAST, stationOf(i), ipv6Of(i), 17, udp(1_025, 53, data(n)))],
       [name, 'UDP of IPv6 to 2000', (n) => ipv6(BROADCAST, stationOf(i), ipv6Of(i), 17, udp(1_025, 2_000, data(n)))],
-      [name, 'tagged UDP to 2000', (n) => tag(ipv4(BROADCAST, stationOf(i), ipOf(i), 17, udp(1_025, 2_000, data(n))), 5)],
+      [
+        name,
+        'tagged UDP to 2000',
+        (n) => tag(ipv4(BROADCAST, stationOf(i), ipOf(i), 17, udp(1_025, 2_000, data(n))), 5),
+      ],
     );
     settle();
   }
 }
+
+/** Of each policy something that the reference stops, and something that it lets pass. */
+const STOPPED = [
+  'dhcpFilter: DHCP of a client to all',
+  'dhcpNoServer: DHCP of a server to all',
+  'dhcpForce: IPv4 to all',
+  'dhcpForce: address without a lease',
+  'noBridge: station 4',
+  'station: station 4',
+  'maxMac2: station 4',
+  'maxMac5: station 6',
+  'noRouting: address 6',
+  'maxIp5: address 7',
+  'noRouting: another public address',
+  "checkMac: watch's station",
+  "checkIp: watch's address",
+  "checkIpv6: watch's IPv6 address",
+  'arpDhcpOnly: IPv4 to all',
+  'noServer: SYN and ACK to all',
+  'noServerV6: SYN and ACK of IPv6 to all',
+  'rsAndRa: RS to all',
+  'ra: RA to all',
+  'dhcpv6Filter: DHCPv6 of a client to all',
+  'dhcpv6NoServer: DHCPv6 of a server to all',
+  'noRoutingV6: address 17',
+  'maxIpv6: address 7',
+  'filterIpv4: ARP to all',
+  'filterIpv6: IPv6 to all',
+  'filterNonIp: tagged IPv4 to all',
+  'monitor: IPv4 to all',
+  'ruleA: UDP to 2000',
+  'ruleD: neither',
+];
+const PASSED = [
+  'dhcpFilter: tagged DHCP to all',
+  'dhcpNoServer: DHCP of a client to all',
+  'dhcpForce: leased address',
+  'noRouting: public address',
+  "noRouting: watch's address",
+  'arpDhcpOnly: IPv4 to watch',
+  'noServer: SYN to all',
+  'ra: RS to all',
+  "ra: watch's station, without CheckMac",
+  'filterIpv4: tagged IPv4 to all',
+];
 
 let lab: Lab;
 let server: LabHost;
@@ -283,7 +377,10 @@ beforeAll(async () => {
         .map(([name, { policy }]) => ({ name, policy: words({ ...policy, NoBroadcastLimiter: true }) })),
     })),
   });
-  await reference.vpncmd(['GroupCreate some /REALNAME: /NOTE:', 'GroupJoin some /USERNAME:ruleB', ...RULES.flatMap(commandsOf)], { hub: 'acc' });
+  await reference.vpncmd(
+    ['GroupCreate some /REALNAME: /NOTE:', 'GroupJoin some /USERNAME:ruleB', ...RULES.flatMap(commandsOf)],
+    { hub: 'acc' },
+  );
   theirs = await arrivals(THEIRS);
   await reference.stop();
 }, 120 * SECOND);
@@ -296,7 +393,12 @@ afterAll(async () => {
 describe('the reference', () => {
   test('stops something and lets something pass for each policy', () => {
     expect(Object.keys(theirs)).toHaveLength(labels.length);
-    expect(theirs['watch: its first']).toContain('station');
+    for (const label of STOPPED) expect(theirs[label], label).toBe('');
+    for (const label of PASSED) expect(theirs[label], label).toContain('watch');
+    expect(theirs['watch: DHCP of a client to all']).not.toMatch(/dhcpFilter/);
+    expect(theirs['watch: neither to all']).not.toMatch(/filterNonIp|arpDhcpOnly/);
+    expect(theirs['privacyA: IPv4 to all']).not.toMatch(/privacyB/);
+    expect(theirs['watch: tagged for vlanA and vlanB']).toMatch(/vlanA, vlanB/);
   });
 });
 
@@ -312,9 +414,13 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
       stormLimit: 32,
       access: hub === 'acc' ? RULES : [],
     }));
-    const asText = (_key: string, value: unknown) => (value instanceof Uint8Array ? `bytes:${Buffer.from(value).toString('hex')}` : value);
+    const asText = (_key: string, value: unknown) =>
+      value instanceof Uint8Array ? `bytes:${Buffer.from(value).toString('hex')}` : value;
     await writeFile(file, JSON.stringify({ address: SERVER, port: OURS, hubs }, asText));
-    const child = await server.spawn([runtimePath(runtime), join(projectRoot, 'dist/lab/engine-server-main.js'), file], {});
+    const child = await server.spawn(
+      [runtimePath(runtime), join(projectRoot, 'dist/lab/engine-server-main.js'), file],
+      {},
+    );
     await child.waitForLine(/^listening/, 20 * SECOND);
     const ours = await arrivals(OURS);
     await child.stop();
@@ -348,13 +454,22 @@ async function arrivals(port: number): Promise<Record<string, string>> {
   const scenario: Scenario = {
     sessions: NAMES.map((user) => {
       const { hub, bridge, monitor } = USERS[user]!;
-      return { host: SERVER, port, hub, user, ...(bridge === undefined ? {} : { bridge }), ...(monitor === undefined ? {} : { monitor }) };
+      return {
+        host: SERVER,
+        port,
+        hub,
+        user,
+        ...(bridge === undefined ? {} : { bridge }),
+        ...(monitor === undefined ? {} : { monitor }),
+      };
     }),
     phases,
   };
   const file = join(directory, `scenario-${port}.json`);
   await writeFile(file, JSON.stringify(scenario));
-  await client.run([runtimePath('node'), join(projectRoot, 'dist/lab/frames-main.js'), file], { timeoutMs: 60 * SECOND });
+  await client.run([runtimePath('node'), join(projectRoot, 'dist/lab/frames-main.js'), file], {
+    timeoutMs: 60 * SECOND,
+  });
   const result = JSON.parse(await readFile(`${file}.result`, 'utf8')) as ScenarioResult;
   const receivers = labels.map((): string[] => []);
   for (const [i, { frames, error }] of result.entries()) {
@@ -364,18 +479,25 @@ async function arrivals(port: number): Promise<Record<string, string>> {
       if (found === undefined || receivers[found.number] === undefined) continue;
       const { number, tagged, lifetime } = found;
       const isSound = lifetime === undefined || hasRightChecksum(hex);
-      receivers[number]!.push(`${NAMES[i]}${tagged ? ' (tagged)' : ''}${lifetime === 0 ? ' (no router)' : ''}${isSound ? '' : ' (bad checksum)'}`);
+      receivers[number]!.push(
+        `${NAMES[i]}${tagged ? ' (tagged)' : ''}${lifetime === 0 ? ' (no router)' : ''}${isSound ? '' : ' (bad checksum)'}`,
+      );
     }
   }
   return Object.fromEntries(labels.map((label, number) => [label, receivers[number]!.toSorted().join(', ')]));
 }
 
 function words(policy: Partial<Policy>): Record<string, string | number> {
-  return Object.fromEntries(Object.entries(policy).map(([name, value]) => [name, value === true ? 'yes' : value === false ? 'no' : value]));
+  return Object.fromEntries(
+    Object.entries(policy).map(([name, value]) => [name, value === true ? 'yes' : value === false ? 'no' : value]),
+  );
 }
 
 function range(address: readonly number[], bits: number) {
-  return { address: bytes(address), mask: bytes(address.map((_, i) => (0xff << (8 - Math.max(0, Math.min(8, bits - i * 8)))) & 0xff)) };
+  return {
+    address: bytes(address),
+    mask: bytes(address.map((_, i) => (0xff << (8 - Math.max(0, Math.min(8, bits - i * 8)))) & 0xff)),
+  };
 }
 
 function bytes(list: readonly number[]): Uint8Array {
@@ -388,7 +510,9 @@ function bytes(list: readonly number[]): Uint8Array {
  */
 function commandsOf(rule: AccessRule): string[] {
   const both = rule.from === undefined && rule.to === undefined && rule.protocol !== undefined;
-  const commands = both ? [commandOf(rule, false), commandOf(rule, true)] : [commandOf(rule, rule.from?.address.length === 16)];
+  const commands = both
+    ? [commandOf(rule, false), commandOf(rule, true)]
+    : [commandOf(rule, rule.from?.address.length === 16)];
   return rule.active === false ? [...commands, 'AccessDisable 1', 'AccessDisable 2'] : commands;
 }
 

@@ -40,7 +40,9 @@ export function recognise(hex: string): { number: number; tagged: boolean; lifet
 export function hasRightChecksum(hex: string): boolean {
   const bytes = [...Buffer.from(hex, 'hex')];
   const length = (bytes[18]! << 8) | bytes[19]!;
-  return sumOf([...bytes.slice(22, 54), 0, 0, bytes[18]!, bytes[19]!, 0, 0, 0, 58, ...bytes.slice(54, 54 + length)]) === 0;
+  return (
+    sumOf([...bytes.slice(22, 54), 0, 0, bytes[18]!, bytes[19]!, 0, 0, 0, 58, ...bytes.slice(54, 54 + length)]) === 0
+  );
 }
 
 export function ethernet(to: Mac, from: Mac, type: number, body: readonly number[]): number[] {
@@ -57,19 +59,33 @@ export function arp(to: Mac, from: Mac, ip: readonly number[], number: number): 
   return ethernet(to, from, 0x0806, [...body, ...new Array(46 - body.length).fill(0)]);
 }
 
-export function ipv4(to: Mac, from: Mac, ip: readonly number[], protocol: number, payload: readonly number[], target: readonly number[] = [10, 77, 0, 250]): number[] {
+export function ipv4(
+  to: Mac,
+  from: Mac,
+  ip: readonly number[],
+  protocol: number,
+  payload: readonly number[],
+  target: readonly number[] = [10, 77, 0, 250],
+): number[] {
   const total = 20 + payload.length;
   const head = [0x45, 0, total >> 8, total & 255, 0, 1, 0x40, 0, 64, protocol, 0, 0, ...ip, ...target];
   const sum = sumOf(head);
   head[10] = sum >> 8;
   head[11] = sum & 255;
   const whole = [...payload];
-  if (protocol === 17 || protocol === 6) finish(whole, protocol === 17 ? 6 : 16, [...ip, ...target, 0, protocol, payload.length >> 8, payload.length & 255]);
+  if (protocol === 17 || protocol === 6)
+    finish(whole, protocol === 17 ? 6 : 16, [...ip, ...target, 0, protocol, payload.length >> 8, payload.length & 255]);
   if (protocol === 1) finish(whole, 2, []);
   return ethernet(to, from, 0x0800, [...head, ...whole]);
 }
 
-export function ipv6(to: Mac, from: Mac, ip: readonly number[], protocol: number, payload: readonly number[]): number[] {
+export function ipv6(
+  to: Mac,
+  from: Mac,
+  ip: readonly number[],
+  protocol: number,
+  payload: readonly number[],
+): number[] {
   const target = ipv6Of(0, 250);
   const head = [0x60, 0, 0, 0, payload.length >> 8, payload.length & 255, protocol, 255, ...ip, ...target];
   const whole = [...payload];
@@ -95,7 +111,12 @@ export function echo(type: number, number: number): number[] {
 
 /** Router and neighbour discovery: the mark is the link-layer address of an option. */
 export function discovery(type: number, number: number): number[] {
-  const body = type === 133 ? [0, 0, 0, 0] : type === 134 ? [64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0] : [0, 0, 0, 0, ...ipv6Of(0, 250)];
+  const body =
+    type === 133
+      ? [0, 0, 0, 0]
+      : type === 134
+        ? [64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0]
+        : [0, 0, 0, 0, ...ipv6Of(0, 250)];
   return [type, 0, 0, 0, ...body, 1, 1, ...markOf(number)];
 }
 
@@ -104,7 +125,34 @@ export function dhcp(type: number, client: Mac, yours: readonly number[], number
   const reply = type === 2 || type === 5;
   const head = [reply ? 2 : 1, 1, 6, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, ...yours, 10, 77, 0, 250, 0, 0, 0, 0];
   const body = [...head, ...client, ...new Array(10).fill(0), ...markOf(number), ...new Array(186).fill(0)];
-  const options = [0x63, 0x82, 0x53, 0x63, 53, 1, type, 54, 4, 10, 77, 0, 250, 51, 4, 0, 0, 2, 88, 1, 4, 255, 0, 0, 0, 255];
+  const options = [
+    0x63,
+    0x82,
+    0x53,
+    0x63,
+    53,
+    1,
+    type,
+    54,
+    4,
+    10,
+    77,
+    0,
+    250,
+    51,
+    4,
+    0,
+    0,
+    2,
+    88,
+    1,
+    4,
+    255,
+    0,
+    0,
+    0,
+    255,
+  ];
   const message = [...body, ...options, ...new Array(300 - body.length - options.length).fill(0)];
   return reply ? udp(67, 68, message) : udp(68, 67, message);
 }

@@ -25,7 +25,15 @@ const SESSIONS = 8;
 const STEPS = 500;
 const LIVES = 6;
 /** What has no effect on frames, or is tested by itself. */
-const OTHERS = ['Access', 'FixPassword', 'MonitorPort', 'NoIPv6DefaultRouterInRAWhenIPv6', 'NoQoS', 'NoSavePassword', 'Ver3'];
+const OTHERS = [
+  'Access',
+  'FixPassword',
+  'MonitorPort',
+  'NoIPv6DefaultRouterInRAWhenIPv6',
+  'NoQoS',
+  'NoSavePassword',
+  'Ver3',
+];
 const TESTED = POLICY_FLAGS.filter((name) => !OTHERS.includes(name));
 
 function somePolicy(world: World): Policy {
@@ -47,9 +55,30 @@ function someFrame(world: World, from: number): Uint8Array {
   const me = world.chance() < 0.9 ? from : world.pick(SESSIONS);
   const station = stationOf(me, world.pick(5));
   const to = world.chance() < 0.5 ? BROADCAST : stationOf(world.pick(SESSIONS), world.pick(5));
-  const ip = pick([[10, 0, me, world.pick(7)], [10, 0, me, 1], [203, 0, me, world.pick(3)], [0, 0, 0, 0]]);
-  const ip6 = ipv6Of(me, world.pick(18), pick([[0xfe, 0x80], [0xfe, 0x80], [0x20, 0x01], [0xff, 0x02]]));
-  const ports = pick([[67, 68], [68, 67], [546, 547], [547, 546], [1_025, 53], [53, 2_000]] as const);
+  const ip = pick([
+    [10, 0, me, world.pick(7)],
+    [10, 0, me, 1],
+    [203, 0, me, world.pick(3)],
+    [0, 0, 0, 0],
+  ]);
+  const ip6 = ipv6Of(
+    me,
+    world.pick(18),
+    pick([
+      [0xfe, 0x80],
+      [0xfe, 0x80],
+      [0x20, 0x01],
+      [0xff, 0x02],
+    ]),
+  );
+  const ports = pick([
+    [67, 68],
+    [68, 67],
+    [546, 547],
+    [547, 546],
+    [1_025, 53],
+    [53, 2_000],
+  ] as const);
   const flags = pick([0x02, 0x12, 0x10, 0x11]);
   const number = world.pick(0xffff);
   const other = stationOf(world.pick(SESSIONS), world.pick(5));
@@ -140,7 +169,9 @@ describe.each(BUILDS)('%s: a hub with policies and its twin', (build) => {
         peers[from]!.send(frame);
         for (const [i, peer] of peers.entries()) {
           const got = hexes(peer.take());
-          expect(got, `seed ${seed}, step ${step}, ${i} of ${hexes([frame])} from ${from}`).toEqual(hexes(expected.get(i) ?? []));
+          expect(got, `seed ${seed}, step ${step}, ${i} of ${hexes([frame])} from ${from}`).toEqual(
+            hexes(expected.get(i) ?? []),
+          );
         }
         asker.take();
       }

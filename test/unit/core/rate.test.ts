@@ -7,7 +7,12 @@ import { BUILDS, type Peer, Rig } from './rig.ts';
 
 /** A frame of 1514 bytes of one flow. */
 function full(number: number, udpFlow = true): Uint8Array {
-  return packet(new Uint8Array(udpFlow ? 1_472 : 1_460).fill(number), { from: mac(1), to: mac(2), udp: udpFlow, flags: ACK });
+  return packet(new Uint8Array(udpFlow ? 1_472 : 1_460).fill(number), {
+    from: mac(1),
+    to: mac(2),
+    udp: udpFlow,
+    flags: ACK,
+  });
 }
 
 const PING = Uint8Array.from(ipv4(mac(2), mac(1), [10, 0, 0, 1], 1, echo(8, 1)));
@@ -86,7 +91,7 @@ describe.each(BUILDS)('%s: limits of rates', (build) => {
       const { spans } = run(rig, a, b, 5_000_000, 0.9, 1_000);
       for (let i = 0; i < 100; i++) step(rig, 1);
       const late = b.take().length * 1_514;
-      expect(spans.reduce((sum, each) => sum + each, late)).toBe(Math.floor((5_000_000 / 8) * 0.9 / 1_514) * 1_514);
+      expect(spans.reduce((sum, each) => sum + each, late)).toBe(Math.floor(((5_000_000 / 8) * 0.9) / 1_514) * 1_514);
     }
   });
 
@@ -112,7 +117,8 @@ describe.each(BUILDS)('%s: limits of rates', (build) => {
 
   test('of flows to a session each gets its share, however much the others are', () => {
     const { rig, a, b } = pair({ MaxDownload: 10_000_000 }, true);
-    const few = (n: number) => Uint8Array.from(ipv4(mac(2), mac(1), [10, 0, 0, 1], 17, udp(9, 9, [n, ...new Array(150).fill(0)])));
+    const few = (n: number) =>
+      Uint8Array.from(ipv4(mac(2), mac(1), [10, 0, 0, 1], 17, udp(9, 9, [n, ...new Array(150).fill(0)])));
     let arrived = 0;
     for (let t = 0; t < 500; t++) {
       for (let i = 0; i < 4; i++) a.send(full(i));
@@ -186,11 +192,16 @@ describe.each(BUILDS)('%s: more than there is room for', (build) => {
     const rig = new Rig(build);
     const hub = rig.core.openSwitch(0);
     const [a, b, c] = [rig.session(hub), rig.session(hub), rig.session(hub)];
-    const frame = (station: number, ip: number[]) => Uint8Array.from(ipv4([255, 255, 255, 255, 255, 255], mac(station), ip, 0xfd, [0]));
+    const frame = (station: number, ip: number[]) =>
+      Uint8Array.from(ipv4([255, 255, 255, 255, 255, 255], mac(station), ip, 0xfd, [0]));
     rig.core.setPolicy(c.port, { ...DEFAULT_POLICY, CheckIP: true }, rig.now);
     a.send(frame(1, [10, 0, 0, 1]));
     for (let i = 0; i < 70_000; i += 100) {
-      b.send(...Array.from({ length: 100 }, (_, k) => frame(2, [10, 1 + ((i + k) >> 16), ((i + k) >> 8) & 255, (i + k) & 255])));
+      b.send(
+        ...Array.from({ length: 100 }, (_, k) =>
+          frame(2, [10, 1 + ((i + k) >> 16), ((i + k) >> 8) & 255, (i + k) & 255]),
+        ),
+      );
       rig.drain();
     }
     for (const peer of [a, b, c]) peer.take();

@@ -70,7 +70,8 @@ export class TwinHub {
       if (!found.tagged || found.vlan !== policy.VLanId) return undefined;
       return Uint8Array.from([...frame.subarray(0, 12), ...frame.subarray(16)]);
     }
-    if (monitor !== true && policy.NoIPv6DefaultRouterInRA && isAdvertisement(found)) return withoutRouter(frame, found);
+    if (monitor !== true && policy.NoIPv6DefaultRouterInRA && isAdvertisement(found))
+      return withoutRouter(frame, found);
     return frame;
   }
 
@@ -112,7 +113,12 @@ export class TwinHub {
     const [a, b, c, d] = frame.subarray(at, at + 4) as unknown as [number, number, number, number];
     const address = hex(Uint8Array.of(a, b, c, d));
     if (address === '00000000' || address === 'ffffffff') return true;
-    const own = a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168) || (a === 169 && b === 254) || (a === 100 && b >= 64 && b < 128);
+    const own =
+      a === 10 ||
+      (a === 172 && b >= 16 && b < 32) ||
+      (a === 192 && b === 168) ||
+      (a === 169 && b === 254) ||
+      (a === 100 && b >= 64 && b < 128);
     const most = limit(policy.NoRouting ? 4 : 0, policy.MaxIP, 4);
     return this.#note(from, address, most, own, policy.CheckIP || policy.DHCPForce, policy.DHCPForce);
   }
@@ -129,7 +135,9 @@ export class TwinHub {
       return true;
     }
     if (leased) return false;
-    const count = [...this.#ips].filter(([key, { session }]) => session === from && key.length === address.length).length;
+    const count = [...this.#ips].filter(
+      ([key, { session }]) => session === from && key.length === address.length,
+    ).length;
     if (most !== 0 && count >= most) return false;
     if (recorded) this.#ips.set(address, { session: from, seen: this.now, until: this.now + 60_000, leased: false });
     return true;
@@ -225,11 +233,19 @@ function mayPass(p: Policy, f: Found, frame: Uint8Array): boolean {
 
 function isDhcp(f: Found): boolean {
   const ports = `${f.sourcePort}-${f.destinationPort}`;
-  return !f.tagged && f.etherType === 0x0800 && f.protocol === 17 && f.layer4 !== 0 && (ports === '67-68' || ports === '68-67');
+  return (
+    !f.tagged &&
+    f.etherType === 0x0800 &&
+    f.protocol === 17 &&
+    f.layer4 !== 0 &&
+    (ports === '67-68' || ports === '68-67')
+  );
 }
 
 function isDhcpv6(f: Found): boolean {
-  return !f.tagged && f.etherType === 0x86dd && f.protocol === 17 && f.layer4 !== 0 && [546, 547].includes(f.destinationPort);
+  return (
+    !f.tagged && f.etherType === 0x86dd && f.protocol === 17 && f.layer4 !== 0 && [546, 547].includes(f.destinationPort)
+  );
 }
 
 function isAdvertisement(f: Found): boolean {
@@ -246,7 +262,8 @@ function matches(rule: AccessRule, f: Found, frame: Uint8Array, sender: TwinSess
     if (ip === 0 || f.layer4 === 0 || (f.protocol !== 6 && f.protocol !== 17)) return false;
     const { first = 0, last = 65_535 } = rule.fromPorts ?? {};
     if (f.sourcePort < first || f.sourcePort > last) return false;
-    if (rule.toPorts !== undefined && (f.destinationPort < rule.toPorts.first || f.destinationPort > rule.toPorts.last)) return false;
+    if (rule.toPorts !== undefined && (f.destinationPort < rule.toPorts.first || f.destinationPort > rule.toPorts.last))
+      return false;
   }
   if (rule.tcpState !== undefined) {
     if (ip === 0 || f.layer4 === 0 || f.protocol !== 6) return false;
@@ -283,7 +300,14 @@ function withoutRouter(frame: Uint8Array, f: Found): Uint8Array {
   if (length < 16) return made;
   made.fill(0, f.layer4 + 6, f.layer4 + 8);
   made.fill(0, f.layer4 + 2, f.layer4 + 4);
-  const words = [...made.subarray(f.layer3 + 8, f.layer3 + 40), length >> 8, length & 255, 0, 58, ...made.subarray(f.layer4, f.packetEnd)];
+  const words = [
+    ...made.subarray(f.layer3 + 8, f.layer3 + 40),
+    length >> 8,
+    length & 255,
+    0,
+    58,
+    ...made.subarray(f.layer4, f.packetEnd),
+  ];
   let sum = 0;
   for (let i = 0; i < words.length; i += 2) sum += (words[i]! << 8) | (words[i + 1] ?? 0);
   while (sum > 0xffff) sum = (sum >> 16) + (sum & 0xffff);
