@@ -35,6 +35,7 @@ import { tend as tendPort } from './stream/stall';
 import { forgetPort, initFdb, sweepFdb } from './switch/fdb';
 import { framesForwarded, goOn as goOnFrames, inject as injectFrame } from './switch/forward';
 import { hubAt, joinHub, leaveHub, takeHub } from './switch/hubs';
+import { joinLink as joinLinkEnds, moveLinks as moveLinkFrames, partLink } from './switch/link';
 import { initPunts } from './switch/punt';
 import { leavePolicy, setHubRules, setPortPolicy, setPortRates, watchHub } from './policy/policy';
 import { initIps } from './policy/ip-table';
@@ -119,6 +120,7 @@ export function closePort(id: u32): void {
   emptyKeep(id);
   emptyQueues(id);
   if (port.kind == PORT_TAP) dropBatch(id);
+  partLink(id);
   forgetPort(id);
   unmarkReady(id);
   leaveHub(id);
@@ -178,6 +180,21 @@ export function blockPort(id: u32, yes: u32): void {
   } else {
     port.flags &= ~PORT_BLOCKED;
   }
+}
+
+/** Forgets the stations behind a port: the way to them may be another one now. */
+export function forgetStations(id: u32): void {
+  forgetPort(id);
+}
+
+/** Joins two ports that were opened as links: see `switch/link.ts`. */
+export function joinLink(a: u32, b: u32): void {
+  joinLinkEnds(a, b);
+}
+
+/** See `switch/link.ts`. */
+export function moveLinks(now: f64): u32 {
+  return moveLinkFrames(now);
 }
 
 /** A new connection of a session's port, or NONE. `maySend`: this side sends on it. */

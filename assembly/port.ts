@@ -7,6 +7,8 @@ import { NONE, PORT_BYTES, PORTS, PORTS_MAX, SEEN_NUMBERS } from './memory';
 export const PORT_FREE: u32 = 0;
 export const PORT_SESSION: u32 = 1;
 export const PORT_TAP: u32 = 2;
+/** One end of a link between two hubs, `switch/link.ts`. */
+export const PORT_LINK: u32 = 3;
 
 /** Frames towards this port are sorted into two priorities, `protocol/data-plane.md` §5. */
 export const PORT_QOS: u32 = 1;
@@ -38,6 +40,8 @@ export const PORT_EXTENDED: u32 = 512;
 
 /** Part of a loop: only probes pass, `switch/punt.ts`. */
 export const PORT_BLOCKED: u32 = 2048;
+/** No hub can be behind it: probes from there are dropped, `switch/punt.ts`. */
+export const PORT_LEAF: u32 = 4096;
 
 /** A station that was heard elsewhere just now is not taken over, policy CheckMac, `protocol/data-plane.md` §6.2. */
 export const PORT_CHECK_MAC: u32 = 0x10_0000;
@@ -92,6 +96,8 @@ export class Port {
   slow: u32;
   /** The port whose queue it has filled, or NONE, and until when it waits for it; host's ms. */
   heldBy: u32;
+  /** Of a link: its other end, or NONE. */
+  peer: u32;
   heldUntil: f64;
   /** A bridged interface: the address that the host itself has on it, or 0; see `switch/bridged.ts`. */
   host: u64;
@@ -320,6 +326,7 @@ export function takePort(): u32 {
     port.firstConnection = NONE;
     port.nextReady = NONE;
     port.heldBy = NONE;
+    port.peer = NONE;
     port.newFlows = NONE;
     port.oldFlows = NONE;
     const rules = rulesOf(i);

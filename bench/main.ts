@@ -13,15 +13,18 @@ const HELP = `Usage: npm run bench -- NAME [options]
   compression  tunnels that compress, with HTML and with random bytes (about 2 minutes)
   sessions     a server with many idle sessions: memory, and whether it keeps them
   bare         the stream of a session without encryption against a socket that never had TLS
+  bridge       a bridged interface against a TAP, one TCP flow each way (about 2 minutes)
   restart      how long a client's traffic rests when its server is restarted
+  cascade      a flow through two hubs that are joined, beside one through one hub (about 3 minutes a round)
+  loop         how long it takes until a loop of three servers is cut
   tunnel       Etherloom, SoftEther, OpenVPN, a raw TLS stream and a bare cable side by side (about 25 minutes)
   waking       how long a frame of a TAP waits for JavaScript, by the way of waiting for it
   wan          flows and calls over long and limited lines, by the number of connections (about 20 minutes a round)
 
   --json             results as JSON
-  --runtime NAME     sessions, compression, wan, waking, bare, restart: node or bun; both when absent
-  --rounds N         crypto, deflate, compression, wan, tunnel, waking, bare, restart: how often each has its turn, 3 when absent
-  --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare, compression, wan: length of one transfer, 3 when absent (wan: 8)
+  --runtime NAME     sessions, compression, wan, waking, bare, bridge, restart, cascade, loop: node or bun; both when absent
+  --rounds N         crypto, deflate, compression, wan, tunnel, waking, bare, bridge, restart, cascade, loop: how often each has its turn, 3 when absent
+  --seconds N        sessions: how long they are kept, 60 when absent; tunnel, bare, bridge, cascade, compression, wan: length of one transfer, 3 when absent (wan: 8)
   --milliseconds N   core: length of one measurement, 200 when absent; crypto: of the rounds of one together
   --build NAME       core: simd or scalar; both when absent
   --sizes LIST       deflate: bytes of a frame, separated by commas; 64 to 65000 when absent
@@ -103,10 +106,22 @@ async function main(): Promise<void> {
     const { renderBare, runBare } = await import('./bare.ts');
     const results = await runBare({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '3') });
     console.log(values.json ? JSON.stringify({ results }) : renderBare(results));
+  } else if (name === 'bridge') {
+    const { renderBridgeBench, runBridgeBench } = await import('./bridge.ts');
+    const results = await runBridgeBench({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '3') });
+    console.log(values.json ? JSON.stringify({ results }) : renderBridgeBench(results));
   } else if (name === 'restart') {
     const { renderRestart, runRestart } = await import('./restart.ts');
     const results = await runRestart(turns(values));
     console.log(values.json ? JSON.stringify({ results }) : renderRestart(results));
+  } else if (name === 'cascade') {
+    const { renderCascade, runCascade } = await import('./cascade.ts');
+    const results = await runCascade({ ...turns(values), seconds: natural('--seconds', values.seconds ?? '3') });
+    console.log(values.json ? JSON.stringify({ results }) : renderCascade(results));
+  } else if (name === 'loop') {
+    const { renderLoop, runLoop } = await import('./loop.ts');
+    const results = await runLoop(turns(values));
+    console.log(values.json ? JSON.stringify({ results }) : renderLoop(results));
   } else if (name === 'wan') {
     const { wanCommand } = await import('./wan/command.ts');
     await wanCommand({
@@ -130,7 +145,7 @@ async function main(): Promise<void> {
     throw new UsageError(
       name === undefined
         ? HELP
-        : `there is no bench "${name}": expected core, deflate, crypto, compression, sessions, bare, restart, tunnel, waking or wan`,
+        : `there is no bench "${name}": expected core, deflate, crypto, compression, sessions, bare, bridge, restart, cascade, loop, tunnel, waking or wan`,
     );
   }
 }

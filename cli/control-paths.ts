@@ -2,6 +2,7 @@
 
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import type { NodeStatus } from '../engine/admin/status.ts';
 import { Failure } from './failure.ts';
 import { inWords } from './files.ts';
 import type { Io } from './io.ts';
@@ -11,11 +12,11 @@ export const MAX_SOCKET_PATH = 107;
 
 export interface FoundSocket {
   readonly path: string;
-  readonly role: 'server' | 'client';
+  readonly role: NodeStatus['role'];
   readonly pid: number;
 }
 
-export function socketName(role: 'server' | 'client', pid: number): string {
+export function socketName(role: NodeStatus['role'], pid: number): string {
   return `${role}-${pid}.sock`;
 }
 
@@ -57,7 +58,7 @@ export async function findSockets(io: Io): Promise<readonly FoundSocket[]> {
     // /tmp is everybody's: what another user put there is not asked.
     if (names.length === 0 || !(await isOwnDirectory(directory, io.uid))) continue;
     for (const name of names.sort()) {
-      const match = /^(server|client)-([0-9]{1,10})\.sock$/.exec(name);
+      const match = /^(server|client|bridge)-([0-9]{1,10})\.sock$/.exec(name);
       if (match === null) continue;
       const socket = { path: path.join(directory, name), role: match[1] as FoundSocket['role'], pid: Number(match[2]) };
       if (isAlive(socket.pid)) found.push(socket);

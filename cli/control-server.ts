@@ -16,14 +16,24 @@ export interface ControlServer {
 }
 
 export interface ControlRequest {
-  readonly role: 'server' | 'client';
+  readonly role: NodeStatus['role'];
   /** Where the socket is wanted; chosen when absent. */
   readonly path?: string;
   readonly status: () => NodeStatus | undefined;
+  /** Further commands of the node, by name: each gets the whole request, and its answer goes back as JSON. */
+  readonly commands?: ControlCommands;
   readonly io: Io;
 }
 
-export async function startControlServer({ role, path: wanted, status, io }: ControlRequest): Promise<ControlServer> {
+export type ControlCommands = Readonly<Record<string, (request: Readonly<Record<string, unknown>>) => object>>;
+
+export async function startControlServer({
+  role,
+  path: wanted,
+  status,
+  commands,
+  io,
+}: ControlRequest): Promise<ControlServer> {
   // Looking for the others removes what dead ones left behind, such as a socket with the number of this process.
   if (wanted === undefined) await findSockets(io);
   const socket = wanted ?? path.join(await prepareSocketDirectory(io), socketName(role, io.pid));
@@ -44,7 +54,7 @@ export async function startControlServer({ role, path: wanted, status, io }: Con
     }
     connections.add(connection);
     connection.on('close', () => connections.delete(connection));
-    serve(connection, status);
+    serve(connection, status, commands);
   });
   await listen(server, socket);
 
@@ -102,7 +112,7 @@ async function removeStale(socket: string): Promise<void> {
   await fs.rm(socket, { force: true });
 }
 
-function serve(connection: net.Socket, status: () => NodeStatus | undefined): void {
+function serve(connection: net.Socket, status: () => NodeStatus | undefined, commands?: ControlCommands): void {
   let waiting = '';
   connection.setEncoding('utf8');
   connection.setTimeout(IDLE_MS, () => connection.destroy());
@@ -111,7 +121,7 @@ function serve(connection: net.Socket, status: () => NodeStatus | undefined): vo
     waiting += text;
     const lines = waiting.split('\n');
     waiting = lines.pop() ?? '';
-    for (const line of lines) connection.write(`${answer(line, status)}\n`);
+    for (const line of lines) connection.write(`${answer(line, status, commands)}\n`);
     if (waiting.length > MAX_REQUEST_BYTES) {
       connection.end(`${JSON.stringify({ error: `a request has at most ${MAX_REQUEST_BYTES} bytes` })}\n`);
       // What still comes is not collected.
@@ -121,15 +131,22 @@ function serve(connection: net.Socket, status: () => NodeStatus | undefined): vo
   });
 }
 
-function answer(line: string, status: () => NodeStatus | undefined): string {
+function answer(line: string, status: () => NodeStatus | undefined, commands: ControlCommands = {}): string {
   if (line.length > MAX_REQUEST_BYTES)
     return JSON.stringify({ error: `a request has at most ${MAX_REQUEST_BYTES} bytes` });
-  let command: unknown;
+  let request: Readonly<Record<string, unknown>> | null;
   try {
-    command = (JSON.parse(line) as { command?: unknown } | null)?.command;
+    request = JSON.parse(line);
   } catch {
     return JSON.stringify({ error: 'a request is one line of JSON, such as {"command":"status"}' });
   }
+  const command = request?.command;
   if (command === 'status') return JSON.stringify(status() ?? { error: 'the node is starting; ask again' });
-  return JSON.stringify({ error: 'unknown command; known is "status"' });
+  if (request !== null && typeof command === 'string' && Object.hasOwn(commands, command)) {
+    return JSON.stringify(commands[command]!(request));
+  }
+  const known = ['status', ...Object.keys(commands)].map((name) => `"${name}"`);
+  return JSON.stringify({
+    error: `unknown command; known ${known.length === 1 ? 'is' : 'are'} ${known.join(' and ')}`,
+  });
 }

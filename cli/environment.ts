@@ -3,8 +3,7 @@
 import type { ClientEvent, ClientOptions, RunningClient } from '../engine/client/options.ts';
 import type { Host, Log } from '../engine/host.ts';
 import type { RunningServer, ServerOptions } from '../engine/server/options.ts';
-import type { RunningSpeedtest, SpeedtestOptions } from '../engine/speedtest/client.ts';
-import type { FinishedRun, RunningSpeedtestServer, SpeedtestServerOptions } from '../engine/speedtest/server.ts';
+import type { startSpeedtest, startSpeedtestServer } from '../engine/speedtest/index.ts';
 
 export interface Environment {
   /** Etherloom's version, from package.json. */
@@ -24,11 +23,6 @@ export interface Engine {
     log: Log,
     onEvent: (event: ClientEvent) => void,
   ) => RunningClient;
-  readonly startSpeedtest: (host: Host, options: SpeedtestOptions) => RunningSpeedtest;
-  readonly startSpeedtestServer: (
-    host: Host,
-    options: SpeedtestServerOptions,
-    log: Log,
-    onRun: (run: FinishedRun) => void,
-  ) => Promise<RunningSpeedtestServer>;
+  readonly startSpeedtest: typeof startSpeedtest;
+  readonly startSpeedtestServer: typeof startSpeedtestServer;
 }

@@ -6,7 +6,7 @@ export function requireTaps({ platform }: Io, need: string): void {
   if (platform === 'linux') return;
   throw new Failure(
     'tap',
-    `${need}, and Etherloom opens TAP devices on Linux only; this is ${platform}`,
-    'a server without `taps` runs here; a client needs Linux',
+    `${need}, and Etherloom opens TAP devices and bridges interfaces on Linux only; this is ${platform}`,
+    'a server without `taps` and `bridges` runs here; a client and a bridge need Linux',
   );
 }

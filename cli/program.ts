@@ -1,6 +1,8 @@
 /** The commands, their options and their help; what they do is loaded when one of them runs. */
 
 import { Command } from 'commander';
+import { defineBridge } from './commands/bridge.ts';
+import { defineCascade } from './commands/cascade.ts';
 import { defineCertificate } from './commands/certificate.ts';
 import { defineConnect } from './commands/connect.ts';
 import { defineHashPassword } from './commands/hash-password.ts';
@@ -35,10 +37,12 @@ export function createProgram(context: Context): Command {
 
   defineServer(program, context);
   defineConnect(program, context);
+  defineBridge(program, context);
   defineStatus(program, context);
-  defineSpeedtest(program, context);
+  defineCascade(program, context);
   defineHashPassword(program, context);
   defineCertificate(program, context);
+  defineSpeedtest(program, context);
 
   // After the commands, which would inherit it: an unknown command gets a message of its own below.
   program.allowExcessArguments(true);
@@ -63,8 +67,9 @@ export function createProgram(context: Context): Command {
 const EXAMPLES = [
   ['etherloom server --config server.yaml', 'run a server in the foreground'],
   ['etherloom connect vpn.example.com --hub lab --user alice --tap vpn0', 'join a hub with a TAP device'],
+  ['etherloom bridge --config bridge.yaml', 'bridge interfaces and TAPs of this host'],
   ['etherloom status', 'what the running server or client is doing'],
-  ['etherloom speedtest vpn.example.com', 'how much the path to another machine carries'],
+  ['etherloom speedtest vpn.example.com', 'the throughput to a machine that runs `etherloom speedtest server`'],
   ['etherloom hash-password alice', 'the line for alice in the configuration'],
   ['etherloom certificate alice', 'a certificate for alice to log in with'],
 ] as const;

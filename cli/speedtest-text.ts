@@ -1,83 +1,87 @@
-/** What `etherloom speedtest` prints. */
+/** What `etherloom speedtest` shows to a person. */
 
-import type { Progress } from '../engine/speedtest/client.ts';
-import type { SpeedtestResult, Volume } from '../engine/speedtest/result.ts';
-import { formatCount, table } from './text.ts';
+import type { SpeedtestEvent, SpeedtestOptions, SpeedtestProgress } from '../engine/speedtest/options.ts';
+import type { SpeedtestResult } from '../engine/speedtest/result.ts';
+import type { RoundTripSummary } from '../engine/speedtest/round-trips.ts';
+import { formatCount } from './text.ts';
 
-/** Milliseconds between two pictures of the bar. */
-export const BAR_MS = 200;
-
-/** `842.1 Mbit/s`, in powers of 1000. */
+/** `943.21 Mbit/s`: powers of 1000. */
 export function formatRate(bitsPerSecond: number): string {
-  const units = ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s', 'Tbit/s'];
-  let value = bitsPerSecond;
+  return thousands(bitsPerSecond, ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s', 'Tbit/s']);
+}
+
+export function formatStart(
+  server: string,
+  { durationMs }: Pick<SpeedtestOptions, 'durationMs'>,
+  { downloads, uploads, latency }: Extract<SpeedtestEvent, { kind: 'started' }>,
+): string {
+  const ways = [
+    ...(downloads > 0 ? [`${downloads} download${downloads > 1 ? 's' : ''}`] : []),
+    ...(uploads > 0 ? [`${uploads} upload${uploads > 1 ? 's' : ''}`] : []),
+  ];
+  const trips = latency ? ', measuring round trips' : '';
+  return `${server}: ${ways.join(' and ')} for ${durationMs / 1000} s${trips}`;
+}
+
+export function formatProgress(progress: SpeedtestProgress, { type, durationMs }: SpeedtestOptions): string {
+  const parts = [`${(progress.elapsedMs / 1000).toFixed(1)} of ${durationMs / 1000} s`];
+  if (type !== 'upload') parts.push(`down ${formatRate(progress.downloadBitsPerSecond)}`);
+  if (type !== 'download') parts.push(`up ${formatRate(progress.uploadBitsPerSecond)}`);
+  if (progress.roundTripMs !== undefined) parts.push(`${progress.roundTripMs.toFixed(1)} ms`);
+  return parts.join('  ');
+}
+
+/** The rows of the reference (`protocol/data-plane.md` §8), each with the exact and a rounded value, and our round trips. */
+export function formatResult(result: SpeedtestResult): string {
+  const { download, upload, total, latency } = result;
+  const volume = (name: string, bytes: number) => [
+    `${name} volume`,
+    `${formatCount(bytes)} bytes`,
+    thousands(bytes, ['B', 'kB', 'MB', 'GB', 'TB', 'PB']),
+  ];
+  const throughput = (name: string, bits: number) => [
+    `${name} throughput`,
+    `${formatCount(bits)} bit/s`,
+    formatRate(bits),
+  ];
+  const rows = [
+    ['Time span', `${formatCount(result.spanMs)} ms`, `${(result.spanMs / 1000).toFixed(1)} s`],
+    ['Ethernet correction', result.correction ? 'yes' : 'no', ''],
+    volume('Download', download.bytes),
+    volume('Upload', upload.bytes),
+    volume('Total', total.bytes),
+    ['Throughput doubled', result.double ? 'yes' : 'no', ''],
+    throughput('Download', download.bitsPerSecond),
+    throughput('Upload', upload.bitsPerSecond),
+    throughput('Total', total.bitsPerSecond),
+  ];
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map(([name = '', exact = '', rounded = '']) =>
+    `${name.padEnd(widths[0]!)}  ${exact.padStart(widths[1]!)}  ${rounded.padStart(widths[2]!)}`.trimEnd(),
+  );
+  if (latency === undefined) return lines.join('\n');
+  const trips = (name: string, summary: RoundTripSummary | undefined): string =>
+    `${name.padEnd(widths[0]!)}  ${summary === undefined ? 'no answers' : formatTrips(summary)}`;
+  const unanswered = latency.unanswered === 0 ? '' : `, ${formatCount(latency.unanswered)} unanswered`;
+  return [
+    ...lines,
+    trips('Round trip, idle', latency.idle),
+    `${trips('Round trip, loaded', latency.load)}${unanswered}`,
+  ].join('\n');
+}
+
+function formatTrips({ count, medianMs, p99Ms, maxMs }: RoundTripSummary): string {
+  const ms = (value: number): string => value.toFixed(2);
+  return `median ${ms(medianMs)} ms, p99 ${ms(p99Ms)} ms, max ${ms(maxMs)} ms of ${formatCount(count)}`;
+}
+
+function thousands(value: number, units: readonly string[]): string {
+  let scaled = value;
   let unit = 0;
-  // Rounding must not end at `1000.0 kbit/s`.
-  while (value >= 999.95 && unit < units.length - 1) {
-    value /= 1000;
+  // Rounding must not end at `1000.00 kB`.
+  while (scaled >= 999.995 && unit < units.length - 1) {
+    scaled /= 1000;
     unit++;
   }
-  return unit === 0 ? `${Math.round(value)} bit/s` : `${value.toFixed(1)} ${units[unit]}`;
-}
-
-/** One line of at most `columns`. */
-export function bar(now: Progress, before: Progress, durationMs: number, columns: number): string {
-  const label = { connecting: 'connecting', running: '', collecting: 'collecting what the server got' }[now.phase];
-  const [down, up] = rates(now, before);
-  const text = label === '' ? `down ${formatRate(down)}  up ${formatRate(up)}` : label;
-  const seconds = `${(Math.min(now.elapsedMs, durationMs) / 1000).toFixed(0)}/${durationMs / 1000} s`;
-  const room = Math.min(30, columns - text.length - seconds.length - 6);
-  if (room < 5) return text.slice(0, Math.max(0, columns - 1));
-  const share = now.phase === 'collecting' ? 1 : Math.min(1, now.elapsedMs / durationMs);
-  const full = Math.round(share * room);
-  return `[${'█'.repeat(full)}${'·'.repeat(room - full)}] ${seconds}  ${text}`;
-}
-
-/** A line for programs. */
-export function progressJson(now: Progress, before: Progress): string {
-  const [downloadBitsPerSecond, uploadBitsPerSecond] = rates(now, before);
-  return JSON.stringify({ event: 'progress', ...now, downloadBitsPerSecond, uploadBitsPerSecond });
-}
-
-export function resultLines(server: string, result: SpeedtestResult): string[] {
-  const { connections, elapsedMs, raw, double, download, upload, total, latency } = result;
-  const row = (name: string, { bytes, bitsPerSecond }: Volume): string[] => [
-    name,
-    `${formatCount(bytes)} bytes`,
-    `${formatCount(bitsPerSecond)} bit/s`,
-    formatRate(bitsPerSecond),
-  ];
-  const spread = (name: string, { median, p99, max, samples }: NonNullable<typeof latency>['idle']): string[] => [
-    name,
-    ...[median, p99, max].map((ms) => `${ms.toFixed(2)} ms`),
-    String(samples),
-  ];
-  return [
-    `${server}, ${connections} TCP connection${connections === 1 ? '' : 's'}, ${(elapsedMs / 1000).toFixed(3)} seconds`,
-    `volumes: ${raw ? 'TCP payload' : 'Ethernet frames (1514 bytes for 1460 of TCP)'}${double ? '; throughput doubled' : ''}`,
-    '',
-    ...table(
-      ['', 'volume', 'throughput', ''],
-      [row('download', download), row('upload', upload), row('total', total)],
-      [1, 2, 3],
-    ),
-    ...(latency === undefined
-      ? []
-      : [
-          '',
-          ...table(
-            ['round trip', 'median', '99 %', 'longest', 'samples'],
-            [spread('idle', latency.idle), spread('under load', latency.loaded)],
-            [1, 2, 3, 4],
-          ),
-        ]),
-  ];
-}
-
-/** Bits per second since the last look, down and up. */
-function rates(now: Progress, before: Progress): [number, number] {
-  const ms = now.elapsedMs - before.elapsedMs;
-  if (ms <= 0) return [0, 0];
-  const rate = (bytes: number): number => Math.max(0, Math.round((bytes * 8000) / ms));
-  return [rate(now.downloadBytes - before.downloadBytes), rate(now.uploadBytes - before.uploadBytes)];
+  return `${unit === 0 ? value : scaled.toFixed(2)} ${units[unit]}`;
 }

@@ -10,6 +10,7 @@ import type {
   SettingsStatus,
   TrafficStatus,
 } from '../engine/admin/status.ts';
+import { cascadeTable, loopLines } from './status-cascades.ts';
 import { formatBytes, formatCount, formatDuration, printable, table } from './text.ts';
 
 export function formatStatus(status: NodeStatus, nowMs: number): string {
@@ -95,10 +96,10 @@ function settingsRows(
 }
 
 function hubLines(hub: HubStatus, nowMs: number): string[] {
-  const { sessions, taps } = hub;
+  const { sessions, taps, bridges } = hub;
   const count = (ports: readonly unknown[], name: string) => `${ports.length} ${name}${ports.length === 1 ? '' : 's'}`;
   const lines = [
-    `Hub ${printable(hub.name)}: ${count(sessions, 'session')}, ${count(taps, 'TAP')}, ${formatCount(hub.fdb)} ${hub.fdb === 1 ? 'address' : 'addresses'} in the forwarding table`,
+    `Hub ${printable(hub.name)}: ${count(sessions, 'session')}, ${count(taps, 'TAP')}, ${bridges.length === 0 ? '' : `${count(bridges, 'bridge')}, `}${formatCount(hub.fdb)} ${hub.fdb === 1 ? 'address' : 'addresses'} in the forwarding table`,
   ];
   if (sessions.length > 0) {
     lines.push(
@@ -128,15 +129,38 @@ function hubLines(hub: HubStatus, nowMs: number): string[] {
       ),
     );
   }
-  const classes = sessions.flatMap((session) => classRows(session));
+  if (bridges.length > 0) {
+    lines.push(
+      ...indent(
+        table(
+          ['BRIDGE', 'STATE', 'SINCE', 'MTU', 'IN', 'OUT', 'QUEUE', 'DROPPED'],
+          bridges.map((bridge) => [
+            printable(bridge.name),
+            bridge.lastError === undefined ? bridge.state : `${bridge.state}: ${printable(bridge.lastError)}`,
+            age(bridge.since, nowMs),
+            bridge.mtu === undefined ? '' : String(bridge.mtu),
+            traffic(bridge.received),
+            traffic(bridge.sent),
+            formatBytes(bridge.queuedBytes),
+            drops(bridge),
+          ]),
+        ),
+      ),
+    );
+  }
+  const { cascades = [] } = hub;
+  if (cascades.length > 0) lines.push(...indent(cascadeTable(cascades, nowMs)));
+  lines.push(...indent(loopLines(hub, nowMs)));
+  const withSessions = [...sessions, ...cascades.flatMap(({ port }) => (port === undefined ? [] : [port]))];
+  const classes = withSessions.flatMap((session) => classRows(session));
   if (classes.length > 0) {
     lines.push(...indent(table(['CLASS OF', 'CLASS', 'OUT', 'DROPPED', 'HALF WAITED', '99 % WAITED'], classes)));
   }
-  const compressed = sessions.flatMap((session) => compressionRows(session));
+  const compressed = withSessions.flatMap((session) => compressionRows(session));
   if (compressed.length > 0) {
     lines.push(...indent(table(['COMPRESSION OF', 'WAY', 'FRAMES', 'IN THE TUNNEL', 'SAVED', 'TIME'], compressed)));
   }
-  const connections = sessions.flatMap((session) =>
+  const connections = withSessions.flatMap((session) =>
     (session.connections ?? []).map((connection) => connectionRow(session, connection)),
   );
   if (connections.length > 0) {
@@ -228,9 +252,9 @@ function traffic({ frames, bytes }: TrafficStatus): string {
   return `${formatCount(frames)} ${frames === 1 ? 'frame' : 'frames'}, ${formatBytes(bytes)}`;
 }
 
-function drops({ drops: causes }: PortStatus): string {
+function drops({ drops: causes, blocked }: PortStatus): string {
   const text = Object.entries(causes).map(([cause, count]) => `${printable(cause)} ${formatCount(count)}`);
-  return text.join(', ') || '-';
+  return [...(blocked === undefined ? [] : [`blocked: ${printable(blocked)}`]), ...text].join(', ') || '-';
 }
 
 function age(since: string, nowMs: number): string {

@@ -54,7 +54,8 @@ export function createTrust(request: TrustRequest): Trust {
   };
 }
 
-function judgePin(server: string, pinned: string, seen: string): string | undefined {
+/** Whether the certificate is the one that was named beforehand. */
+export function judgePin(server: string, pinned: string, seen: string): string | undefined {
   if (seen === pinned) return undefined;
   return (
     `the certificate of ${server} is not the pinned one: pinned is ${pinned}, shown was ${seen}. ` +

@@ -17,6 +17,9 @@ const NONE = 0xffff_ffff;
 const NOT_WRITABLE = 0x8000_0000;
 const PORT_SESSION = 1;
 const PORT_TAP = 2;
+const PORT_LINK = 3;
+/** What `moveLinks` answers, in the order of `assembly/switch/link.ts`. */
+const LINK_ANSWERS = ['done', 'more', 'waits'] as const;
 const PAGE_BYTES = 65_536;
 
 /** Why frames are dropped, in the order of `assembly/counters.ts`. */
@@ -134,6 +137,8 @@ export interface PortOptions {
   readonly mssClamp?: number | undefined;
   /** Of a bridged interface the address that the host itself has on it: frames of that station do not pass (§6.11). */
   readonly hostMac?: Uint8Array;
+  /** No hub can be behind it: probes for loops are not taken from there. */
+  readonly leaf?: boolean;
 }
 
 /** What a session's policy is beside its own text. */
@@ -260,6 +265,9 @@ interface CoreExports {
   setRates(port: number, upload: number, download: number, now: number): void;
   setAccess(hub: number, first: number, count: number, entryRules: number): void;
   goOn(now: number): void;
+  forgetStations(port: number): void;
+  joinLink(a: number, b: number): void;
+  moveLinks(now: number): number;
   openPort(hub: number, kind: number, flags: number, frameMax: number, blockMax: number, stationsMax: number): number;
   closePort(port: number): void;
   joinConnection(port: number, maySend: number, now: number): number;
@@ -543,6 +551,35 @@ export class Core {
   goOn(now: number): void {
     this.calls++;
     this.#wasm.goOn(now);
+  }
+
+  /** Forgets the stations behind a port, as long as they are not heard again. */
+  forgetStations(port: number): void {
+    this.calls++;
+    this.#wasm.forgetStations(port);
+  }
+
+  /** Joins two hubs: two ports, each of which is closed by its number. What enters by one leaves by the other. */
+  openLink(hub: number, other: number, options: PortOptions): readonly [port: number, other: number] {
+    const whole = { ...options, qos: true, offload: true, offloadUdp: true, frameMax: 65_600 };
+    const port = this.#openPort(hub, PORT_LINK, whole);
+    try {
+      const far = this.#openPort(other, PORT_LINK, whole);
+      this.#wasm.joinLink(port, far);
+      return [port, far];
+    } catch (error) {
+      this.closePort(port);
+      throw error;
+    }
+  }
+
+  /**
+   * Moves what waits in links to the hubs behind them, once: in hubs that are linked in a circle frames go on with the
+   * next call. `more`: there is something to be moved; `waits`: the same, after at most `holdMs`.
+   */
+  moveLinks(now: number): 'done' | 'more' | 'waits' {
+    this.calls++;
+    return LINK_ANSWERS[this.#wasm.moveLinks(now)]!;
   }
 
   openSession(hub: number, options: PortOptions): number {
@@ -892,7 +929,8 @@ export class Core {
       (options.orders === true ? 256 : 0) |
       (options.resends === true ? 1024 : 0) |
       (options.priorityRule === 'extended' ? 512 : 0) |
-      (options.checkMac === true ? PORT_CHECK_MAC : 0);
+      (options.checkMac === true ? PORT_CHECK_MAC : 0) |
+      (options.leaf === true ? 4096 : 0);
     const windows = options.windows ?? 0;
     if (windows > this.windowsFree) {
       throw new RangeError(`the core has ${this.windowsFree} windows for compression left, and ${windows} are needed`);

@@ -106,7 +106,7 @@ export interface TcpState {
   readonly unsentBytes: number;
 }
 
-/** One TCP connection, with TLS on it unless it is a `PlainNetwork`'s. */
+/** One TCP connection with TLS on it. */
 export interface Channel {
   /** The other end of the TCP connection: of one through a proxy, the proxy. */
   readonly remote: Address;
@@ -153,6 +153,12 @@ export interface Channel {
   /** Closes at once; what was not sent is lost. */
   abort(): void;
 }
+
+/**
+ * One TCP connection without TLS: `ChannelHandler` is told of it as of a channel, `opened` when TCP is up. `write` hands its
+ * bytes to the kernel in the same call, and everything that is read lands in memory that is used again.
+ */
+export type TcpStream = Omit<Channel, 'security' | 'leaveTls'>;
 
 /** What a channel tells its owner. No call comes before `connect` or the accept callback has returned. */
 export interface ChannelHandler {
@@ -246,18 +252,15 @@ export interface Network {
   connect(options: ConnectOptions, handler: ChannelHandler): Channel;
 }
 
-/** A place on the network: a name or an address, and a port. */
-export interface Place {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** TCP without TLS, for the measurement tool. Of its channels `security` is undefined, and `leaveTls` throws. */
-export interface PlainNetwork {
+/** TCP without TLS, directly and without a proxy. */
+export interface Tcp {
   /** Rejects with a `HostError`, for example when the port is taken. */
-  listen(place: Place, accept: (channel: Channel) => ChannelHandler): Promise<Listener>;
+  listen(
+    options: Pick<ListenOptions, 'host' | 'port'>,
+    accept: (stream: TcpStream) => ChannelHandler,
+  ): Promise<Listener>;
   /** Never throws; a failure arrives as `closed`. */
-  connect(options: Place & { readonly timeoutMs: number }, handler: ChannelHandler): Channel;
+  connect(options: Pick<ConnectOptions, 'host' | 'port' | 'timeoutMs'>, handler: ChannelHandler): TcpStream;
 }
 
 /**
@@ -293,7 +296,7 @@ export interface Tap {
   readonly mac: Uint8Array;
   /**
    * Fills up to `count` places from the front and returns how many. It stops behind the frame with which it has read
-   * `bytes` bytes.
+   * `bytes` bytes; where one call to the kernel reads several frames, it stops when it has read about as many.
    */
   read(batch: FrameBatch, count: number, bytes: number): number;
   /** Writes `count` frames from the front and returns how many the kernel took. One that it refuses is skipped and counts as taken. */
@@ -302,6 +305,8 @@ export interface Tap {
   arm(): void;
   /** Closes the device; its address goes with it. No call comes afterwards. */
   close(): void;
+  /** Frames that the kernel did not take, or could not hand over, since it was opened, by cause; causes that never happened are left out. */
+  lost?(): Readonly<Record<string, number>>;
 }
 
 export interface TapHandler {
@@ -326,6 +331,35 @@ export interface TapOptions {
 export interface Taps {
   /** Throws a `HostError`. */
   open(options: TapOptions, handler: TapHandler): Tap;
+}
+
+/**
+ * An interface of this host that is a port of a hub: it reads what comes from the wire and is not for the host itself, and
+ * writes to the wire. `mac` is the host's own address on it. Closing it restores what opening and using it has changed.
+ */
+export interface BridgedInterface extends Tap {
+  /** Largest packet in bytes, without the Ethernet header, that it was set to when it was opened. */
+  readonly mtu: number;
+  /** IP addresses of the host on it, link-local ones left out. */
+  readonly addresses: readonly string[];
+  /** Whether a default route of the host leaves by it. */
+  readonly hasDefaultRoute: boolean;
+  /** Longest frame in bytes, without a VLAN tag, that can be written: its MTU is raised so far when one comes. */
+  readonly frameMax: number;
+  /** Likewise. */
+  lost(): Readonly<Record<string, number>>;
+  /** Whether it is no longer what it was: gone, of another MTU or MAC address, or a part of something else. */
+  hasChanged(): boolean;
+}
+
+export interface BridgeOptions {
+  /** Name of the interface. */
+  readonly interface: string;
+}
+
+export interface Bridges {
+  /** Throws a `HostError`. */
+  open(options: BridgeOptions, handler: TapHandler): BridgedInterface;
 }
 
 export interface Clock {
@@ -466,9 +500,11 @@ export interface Host {
   /** The crypto module, likewise. */
   readonly cryptoBinary: (build: 'simd' | 'scalar') => Uint8Array;
   readonly network: Network;
-  readonly plain: PlainNetwork;
+  readonly tcp: Tcp;
   readonly certificates: Certificates;
   readonly taps: Taps;
+  /** Absent where interfaces cannot be bridged. */
+  readonly bridges?: Bridges;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly random: Random;

@@ -1,7 +1,7 @@
-import { Core, type CoreSizes } from './core.ts';
+import { Core, type CoreSizes, type PortOptions } from './core.ts';
 import { Crypto } from './crypto/module.ts';
 import { Deadlines, type Timed } from './deadlines.ts';
-import type { Host, HostError, Log, Tap, TapOptions } from './host.ts';
+import type { BridgedInterface, BridgeOptions, Host, HostError, Log, Tap, TapHandler, TapOptions } from './host.ts';
 import { Plane } from './session/plane.ts';
 
 export interface TapPortOptions extends TapOptions {
@@ -20,6 +20,11 @@ export interface TapPort {
   readonly since: number;
 }
 
+/** A bridged interface as a port of a hub. */
+export interface BridgePort extends TapPort {
+  readonly tap: BridgedInterface;
+}
+
 /**
  * Directions of TLS connections that this program's own engine protects: two for each connection that there can be, with those
  * that have not logged in or whose handshake is under way, and a few for what is passing. 8 MiB of address space.
@@ -33,6 +38,9 @@ const WATCH_MS = 2_000;
 const JUMP_MS = 3_000;
 /** Ethernet header, VLAN tag. */
 const ETHERNET_BYTES = 18;
+const VLAN_TAG_BYTES = 4;
+/** Headers of IPv4 and TCP. */
+const TCP_HEADERS = 40;
 const DEFAULT_MTU = 1500;
 
 /** What a server and a client stand on: a core, a plane, the TAPs, and the host's one timer. */
@@ -107,26 +115,61 @@ export class Node {
 
   /** Opens a TAP and joins it to a hub. Throws a `HostError`. `failed` is told when the device goes away. */
   openTap(hub: number, options: TapPortOptions, failed: (error: HostError) => void): TapPort {
+    const { mtu = DEFAULT_MTU, busyPollUs = 0 } = options;
+    const port = { frameMax: Math.max(mtu + ETHERNET_BYTES, 1600), mssClamp: mssOf(mtu) };
+    return this.#openPort(
+      hub,
+      (handler) => this.host.taps.open(options, handler),
+      () => port,
+      failed,
+      busyPollUs,
+    );
+  }
+
+  /** Joins an interface of this host to a hub. Throws a `HostError`. `failed` is told when the interface goes away. */
+  openBridge(hub: number, options: BridgeOptions, failed: (error: HostError) => void): BridgePort {
+    const { bridges } = this.host;
+    const name = options.interface;
+    const refusal = (code: string, problem: string): HostError => {
+      return { doing: 'tap', code, message: `interface "${name}": ${problem} (${code}).` };
+    };
+    if (bridges === undefined) throw refusal('ENOSYS', 'cannot bridge it: this host cannot do that');
+    if ([...this.#taps].some(({ tap }) => tap.name === name)) {
+      throw refusal('EBUSY', 'it is a port of a hub already, by its own TAP or a bridge');
+    }
+    const port = ({ mac, mtu, frameMax }: BridgedInterface): PortOptions => ({
+      ...{ frameMax: frameMax + VLAN_TAG_BYTES, mssClamp: mssOf(mtu), checkMac: true, hostMac: mac },
+    });
+    return this.#openPort(hub, (handler) => bridges.open(options, handler), port, failed, 0);
+  }
+
+  #openPort<T extends Tap>(
+    hub: number,
+    open: (handler: TapHandler) => T,
+    options: (tap: T) => PortOptions,
+    failed: (error: HostError) => void,
+    busyPollUs: number,
+  ): TapPort & { readonly tap: T } {
     // The handler is called from the event loop only, when the port is there.
     let port = -1;
-    const tap = this.host.taps.open(options, {
+    const tap = open({
       readable: () => this.plane.handleTapReadable(port),
       failed: (error) => {
-        this.closeTap(entry);
+        // While its counters can still be read.
         failed(error);
+        this.closeTap(entry);
       },
     });
-    const frameMax = Math.max((options.mtu ?? DEFAULT_MTU) + ETHERNET_BYTES, 1600);
     try {
       const { tcp: offload, udp: offloadUdp } = tap.offloads;
-      port = this.core.openTap(hub, { frameMax, noStormLimit: true, offload, offloadUdp });
+      port = this.core.openTap(hub, { ...options(tap), noStormLimit: true, offload, offloadUdp });
     } catch (error) {
       tap.close();
       throw error;
     }
-    const entry: TapPort = { port, tap, since: this.host.clock.utc() };
+    const entry = { port, tap, since: this.host.clock.utc() };
     this.#taps.add(entry);
-    this.plane.attachTap(port, tap, (options.busyPollUs ?? 0) / 1000);
+    this.plane.attachTap(port, tap, busyPollUs / 1000);
     return entry;
   }
 
@@ -179,4 +222,9 @@ export class Node {
       this.#arm();
     });
   }
+}
+
+/** What a TCP connection through a port of that MTU may have as its MSS; undefined: as it is (`protocol/data-plane.md` §6.8). */
+function mssOf(mtu: number): number | undefined {
+  return mtu < DEFAULT_MTU ? mtu - TCP_HEADERS : undefined;
 }

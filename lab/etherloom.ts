@@ -40,10 +40,18 @@ export interface ServerOptions {
   readonly groups?: Readonly<Record<string, LabPolicy>>;
   /** TAPs of the hub: names and addresses in CIDR form. */
   readonly taps?: Readonly<Record<string, string>>;
+  /** Interfaces of the host that are bridged with the hub. */
+  readonly bridges?: readonly string[];
   /** Of each TAP: how long to look for frames without resting, microseconds. */
   readonly busyPoll?: number;
   /** Further keys of `tls`, such as `profile: packetix-2.0`. */
   readonly tls?: string;
+  /** Cascades of the hub by name, each as it stands behind `name:` in the configuration. */
+  readonly cascades?: Readonly<Record<string, string>>;
+  /** Further hubs, by name: what stands behind `name:`. */
+  readonly hubs?: Readonly<Record<string, string>>;
+  /** Files beside the configuration, such as those with passwords: names and texts. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Further lines of the configuration, top level. */
   readonly extra?: readonly string[];
 }
@@ -78,6 +86,16 @@ export class EtherloomServer {
 
   async status(): Promise<NodeStatus> {
     return await askStatus(this.process.host, this.#socket, this.#launch);
+  }
+
+  /** `etherloom cascade ACTION`, with the answer in JSON. */
+  async cascade(
+    action: 'list' | 'online' | 'offline',
+    name?: string,
+  ): Promise<{ code: number | null; answer: unknown }> {
+    const args = ['cascade', action, ...(name === undefined ? [] : [name]), '--socket', this.#socket, '--json'];
+    const { stdout, stderr, code } = await runEtherloom(this.process.host, args, this.#launch);
+    return { code, answer: JSON.parse(stdout === '' ? stderr : stdout) };
   }
 
   async stop(): Promise<number | null> {
@@ -147,6 +165,56 @@ export class EtherloomClient {
   }
 }
 
+export interface BridgeOptions {
+  readonly runtime?: Runtime;
+  /** The hubs of the configuration: by name, what is in them as YAML in one line, such as `bridges: [{ interface: eth1 }]`. */
+  readonly hubs: Readonly<Record<string, string>>;
+  /** Further lines of the configuration, top level. */
+  readonly extra?: readonly string[];
+}
+
+/** A bridge whose interfaces are open. */
+export class EtherloomBridge {
+  readonly process: EtherloomProcess;
+  readonly #launch: Launch;
+  readonly #socket: string;
+
+  private constructor(process: EtherloomProcess, socket: string, launch: Launch) {
+    this.process = process;
+    this.#socket = socket;
+    this.#launch = launch;
+  }
+
+  static async start(host: LabHost, options: BridgeOptions): Promise<EtherloomBridge> {
+    const launch = await prepare(host, options.runtime);
+    const args = await bridgeArguments(options, launch);
+    const process = await startEtherloom(host, args, { ...launch, ready: /"event":"bridging"/ });
+    const [, socket = ''] = await process.waitForLine(/"control":"([^"]+)"/);
+    return new EtherloomBridge(process, socket, launch);
+  }
+
+  /** Runs a bridge that is expected to end by itself. */
+  static async run(host: LabHost, options: BridgeOptions): ReturnType<typeof runEtherloom> {
+    const launch = await prepare(host, options.runtime);
+    return await runEtherloom(host, await bridgeArguments(options, launch), launch);
+  }
+
+  async status(): Promise<NodeStatus> {
+    return await askStatus(this.process.host, this.#socket, this.#launch);
+  }
+
+  async stop(): Promise<number | null> {
+    return (await this.process.stop()).code;
+  }
+}
+
+async function bridgeArguments({ hubs, extra = [] }: BridgeOptions, launch: Launch): Promise<string[]> {
+  const lines = Object.entries(hubs).map(([name, hub]) => `  ${name}: { ${hub} }`);
+  const config = join(launch.directory, 'bridge.yaml');
+  await writeFile(config, ['hubs:', ...lines, ...extra, ''].join('\n'));
+  return ['bridge', '--config', config, '--json', '--log-format', 'json'];
+}
+
 interface Launch {
   readonly runtime: Runtime;
   readonly env: Readonly<Record<string, string>>;
@@ -193,8 +261,13 @@ async function certificateArguments(
 }
 
 async function serverConfig(host: LabHost, options: ServerOptions, launch: Launch): Promise<string> {
-  const { address, port = 5555, hub = 'lab', users, taps = {}, busyPoll, tls, extra = [] } = options;
+  const { address, port = 5555, hub = 'lab', users, taps = {}, bridges = [], busyPoll, tls, extra = [] } = options;
   const { cas = [], groups = {} } = options;
+  for (const [name, text] of Object.entries(options.files ?? {})) {
+    await writeFile(join(launch.directory, name), text, { mode: 0o600 });
+  }
+  const cascades = Object.entries(options.cascades ?? {}).map(([name, text]) => `${name}: ${text}`);
+  const hubs = Object.entries(options.hubs ?? {}).map(([name, text]) => `  ${name}: ${text}`);
   const lines: string[] = [];
   for (const [user, given] of Object.entries(users)) {
     const entry = await userEntry(host, user, typeof given === 'string' ? { password: given } : (given ?? {}), launch);
@@ -215,6 +288,9 @@ async function serverConfig(host: LabHost, options: ServerOptions, launch: Launc
     `    groups: ${JSON.stringify(Object.fromEntries(Object.entries(groups).map(([name, policy]) => [name, { policy }])))}`,
     `    cas: ${JSON.stringify(caFiles)}`,
     `    taps: [${ports.join(', ')}]`,
+    ...(bridges.length === 0 ? [] : [`    bridges: [${bridges.map((name) => `{ interface: ${name} }`).join(', ')}]`]),
+    `    cascades: { ${cascades.join(', ')} }`,
+    ...hubs,
     ...extra,
     '',
   ].join('\n');

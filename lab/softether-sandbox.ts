@@ -43,6 +43,30 @@ done
 cd /
 exec "$@"`;
 
+/** Directories for an instance. @throws Error where there is a way out: SoftEther calls home wherever it can. */
+async function makeDirectories(host: LabHost, program: SoftEtherProgram): Promise<string> {
+  assertSoftEther();
+  if (await host.hasDefaultRoute()) throw new Error(`${host.role}: SoftEther must not run where there is a way out`);
+  instances += 1;
+  const directory = join(host.lab.tempDir, `${host.role}-${program}-${Date.now().toString(36)}-${instances}`);
+  for (const part of ['lib', 'log', 'run']) mkdirSync(join(directory, part, 'softether'), { recursive: true });
+  mkdirSync(join(directory, 'tmp'));
+  return directory;
+}
+
+let instances = 0;
+
+function sandboxed(directory: string, command: readonly string[]): string[] {
+  const script = ['sh', '-c', SANDBOX_SCRIPT, directory, ...command];
+  return ['unshare', '--mount', '--propagation', 'private', '--', ...script];
+}
+
+/** The command that runs one of vpncmd's tools by itself, without a service beside it. @throws Error as a start does. */
+export async function vpncmdTool(host: LabHost, ...args: readonly string[]): Promise<string[]> {
+  const directory = await makeDirectories(host, 'vpncmd');
+  return sandboxed(directory, [programPath('vpncmd'), '/TOOLS', '/CMD', ...args]);
+}
+
 /** A SoftEther service running in a host. */
 export class SoftEtherSandbox {
   readonly host: LabHost;
@@ -69,14 +93,9 @@ export class SoftEtherSandbox {
     program: 'vpnserver' | 'vpnclient',
     files: Readonly<Record<string, string>>,
   ): Promise<SoftEtherSandbox> {
-    assertSoftEther();
-    if (await host.hasDefaultRoute()) throw new Error(`${host.role}: SoftEther must not run where there is a way out`);
-    const directory = join(host.lab.tempDir, `${host.role}-${program}-${Date.now().toString(36)}`);
-    for (const part of ['lib', 'log', 'run']) mkdirSync(join(directory, part, 'softether'), { recursive: true });
-    mkdirSync(join(directory, 'tmp'));
+    const directory = await makeDirectories(host, program);
     for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, 'lib', 'softether', name), text);
-    const command = ['sh', '-c', SANDBOX_SCRIPT, directory, programPath(program), 'execsvc'];
-    const child = await host.spawn(['unshare', '--mount', '--propagation', 'private', '--', ...command]);
+    const child = await host.spawn(sandboxed(directory, [programPath(program), 'execsvc']));
     return new SoftEtherSandbox(host, child, directory);
   }
 

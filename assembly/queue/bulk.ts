@@ -1,14 +1,14 @@
 /**
  * A port's bulk frames. Each flow has a queue of its own, and they are served in turn, the same number of bytes each
  * (RFC 8290): a flow waits for itself and not for others. A flow that has been silent comes first. What has waited for too
- * long is dropped at the head, so that the sender inside learns of it as early as can be (RFC 8289). Towards a TAP,
- * which takes what there is at once, all frames are one flow.
+ * long is dropped at the head, so that the sender inside learns of it as early as can be (RFC 8289). Towards a TAP
+ * or a link, which take what there is at once, all frames are one flow.
  */
 
 import { DROP_LATE } from '../counters';
 import { BULK, BULK_FLOW_BYTES, BULK_FLOWS, NONE, WAIT_INTERVAL_MS, WAIT_TARGET_MS } from '../memory';
 import { Node, releaseNode, releaseSlot, Slot } from '../pool';
-import { countDrop, portAt, PORT_LIMITED, PORT_TAP } from '../port';
+import { countDrop, portAt, PORT_LIMITED, PORT_SESSION } from '../port';
 import { countClassDrop, stamp, waited } from './classes';
 
 /** Bytes that each flow has in its turn: the longest ordinary frame. */
@@ -105,7 +105,7 @@ export function nextBulk(id: u32, lane: u32, now: f64): u32 {
       append(id, at, OLD);
       continue;
     }
-    if (port.kind != PORT_TAP) dropLate(id, flow, now);
+    if (port.kind == PORT_SESSION) dropLate(id, flow, now);
     if (flow.head != 0) return flow.head;
     const isNew = flow.state == NEW;
     remove(id, at);

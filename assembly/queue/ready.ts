@@ -1,13 +1,20 @@
-/** Which ports have something to send: sessions in a list that `fill` serves in turn, TAPs in a table for the host. */
+/**
+ * Which ports have something to send: sessions in a list that `fill` serves in turn, links in another one, TAPs in a table
+ * for the host.
+ */
 
 import { NONE, TAPS_MAX, TAPS_READY } from '../memory';
-import { portAt, PORT_TAP } from '../port';
+import { portAt, PORT_LINK, PORT_TAP } from '../port';
 
 let head: u32 = NONE;
 let tail: u32 = NONE;
+let firstLink: u32 = NONE;
+let lastLink: u32 = NONE;
+let links: u32 = 0;
 
 export function initReady(): void {
-  head = tail = NONE;
+  head = tail = firstLink = lastLink = NONE;
+  links = 0;
   store<u32>(TAPS_READY, 0);
 }
 
@@ -22,6 +29,13 @@ export function markReady(id: u32): void {
     return;
   }
   port.nextReady = NONE;
+  if (port.kind == PORT_LINK) {
+    if (firstLink == NONE) firstLink = id;
+    else portAt(lastLink).nextReady = id;
+    lastLink = id;
+    links++;
+    return;
+  }
   if (head == NONE) head = id;
   else portAt(tail).nextReady = id;
   tail = id;
@@ -34,6 +48,21 @@ export function nextReady(): u32 {
   const port = portAt(id);
   head = port.nextReady;
   port.ready = 0;
+  return id;
+}
+
+/** Links that have something to move. */
+export function linksReady(): u32 {
+  return links;
+}
+
+/** The link that has waited longest, taken off its list. There must be one. */
+export function nextLink(): u32 {
+  const id = firstLink;
+  const port = portAt(id);
+  firstLink = port.nextReady;
+  port.ready = 0;
+  links--;
   return id;
 }
 
@@ -50,6 +79,18 @@ export function unmarkReady(id: u32): void {
       store<u32>(TAPS_READY, count - 1);
       return;
     }
+    return;
+  }
+  if (port.kind == PORT_LINK) {
+    links--;
+    if (firstLink == id) {
+      firstLink = port.nextReady;
+      return;
+    }
+    let before = firstLink;
+    while (portAt(before).nextReady != id) before = portAt(before).nextReady;
+    portAt(before).nextReady = port.nextReady;
+    if (lastLink == id) lastLink = before;
     return;
   }
   if (head == id) {

@@ -6,6 +6,7 @@
 import { PUNT_BYTES, PUNT_FRAME_MAX, PUNTS, PUNTS_MAX } from '../memory';
 import { finish } from '../offload/segment';
 import { frameOf, Slot } from '../pool';
+import { portAt, PORT_LEAF } from '../port';
 import { destination, ETHERTYPE_IPV4, ETHERTYPE_IPV6, isGroup } from '../wire/ethernet';
 import { ICMPV6 } from '../wire/icmp';
 import { destinationPort, etherType, layer4, protocol, sourcePort } from '../wire/packet';
@@ -47,6 +48,7 @@ export function puntKind(frame: u32, length: u32): u32 {
  * which has no other use for it.
  */
 export function punt(from: u32, hub: u32, h: Hub, kind: u32, slot: u32): bool {
+  if (kind == PUNT_PROBE && portAt(from).flags & PORT_LEAF) return true;
   const s = changetype<Slot>(slot);
   const frame = frameOf(slot);
   if (s.unfinished && s.segment == 0) finish(slot);

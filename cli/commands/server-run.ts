@@ -5,6 +5,8 @@ import { isIpAddress } from '../../engine/config/address.ts';
 import { parseServerConfig, type ServerConfig, serverOptions } from '../../engine/config/server-config.ts';
 import type { Log } from '../../engine/host.ts';
 import type { RunningServer } from '../../engine/server/options.ts';
+import { cascadeCommand } from '../cascade-command.ts';
+import { readCascades } from '../cascades.ts';
 import { ensureCertificate, type ServerCertificate } from '../certificate.ts';
 import { invalidConfig, readConfigFile } from '../config-file.ts';
 import type { Context } from '../context.ts';
@@ -31,7 +33,9 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
       color: io.stderr.isTTY === true,
       write: (text) => print(io.stderr, text),
     });
-    if (config.hubs.some(({ taps }) => taps.length > 0)) requireTaps(io, 'the configuration names TAPs');
+    if (config.hubs.some(({ taps, bridges = [] }) => taps.length + bridges.length > 0)) {
+      requireTaps(io, 'the configuration names TAPs or bridges');
+    }
     const users = await readUserCertificates(config, path.dirname(file));
     if (users.problems.length > 0) {
       const found = users.problems.map(({ path: at, message }) => problem(at, message));
@@ -40,8 +44,14 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
     for (const warning of users.warnings) log('warn', warning);
     const certificate = await prepareCertificate(config, path.dirname(file), io.hostName, log);
 
+    const cascades = await readCascades(config.hubs, {
+      directory: path.dirname(file),
+      io,
+      warn: (message) => log('warn', message),
+    });
+
     const engine = await environment.load();
-    const options = serverOptions(config, certificate, users);
+    const options = serverOptions(config, certificate, { users, cascades });
     const server = await start(() => engine.startServer(engine.host, options, log));
     try {
       const socket = config.control.socket;
@@ -49,6 +59,7 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
         role: 'server',
         path: socket === undefined ? undefined : path.resolve(path.dirname(file), socket),
         status: () => server.status(),
+        commands: { cascade: (request) => cascadeCommand(server, request) },
         io,
         log,
       });

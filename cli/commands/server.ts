@@ -51,7 +51,14 @@ const CONFIGURATION = `The configuration:
         visitors: { policy: { maxUpload: 10M, noBridge: true, noRouting: true } }    # docs/users.md has all of them
       cas: [ca.crt]
       taps: [{ name: elsrv0, address: 10.90.0.1/24, mtu: 1500, offload: true, busyPoll: 0 }]   # a TAP of this host as a port of the hub
+      bridges: [{ interface: eth1 }]        # likewise an interface of this host
       stormLimit: 32                        # flooded frames per second of one source; 0 is off
+      cascades:                             # ways to other hubs; held up for ever, tried again every 10 seconds
+        branch: { server: "vpn.example.com:443", hub: lab, user: head, passwordFile: branch.password, ca: vpn-ca.crt }
+                                            # instead of passwordFile: passwordHash or anonymous; of ca: pin or insecure; further:
+                                            # connections (8), connectionInterval, connectionLifetime, halfDuplex, encrypt,
+                                            # compress, proxy, tls, priorityRule, congestion, policy, online (true)
+        # next: { hub: other }              # another hub of this server, without a connection
   session:
     timeout: 20                             # seconds, 5 to 60
     maxConnections: 32                      # TCP connections, 1 to 32

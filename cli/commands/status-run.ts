@@ -34,7 +34,7 @@ async function askAll(flags: StatusFlags, { io }: Context): Promise<NodeStatus[]
   if (failed !== undefined) throw failed.reason;
   throw new Failure(
     'notRunning',
-    `no running server or client of this user was found (looked in ${socketDirectories(io).join(', ')})`,
+    `no running server, client or bridge of this user was found (looked in ${socketDirectories(io).join(', ')})`,
     NOT_RUNNING_HINT,
   );
 }

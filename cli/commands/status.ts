@@ -11,9 +11,9 @@ export interface StatusFlags {
 export function defineStatus(program: Command, context: Context): void {
   program
     .command('status')
-    .summary('show what a running server or client is doing')
+    .summary('show what a running server, client or bridge is doing')
     .description(
-      'Asks the running servers and clients of this user: hubs, sessions, TCP connections and ciphers, frames and bytes each way ' +
+      'Asks the running servers, clients and bridges of this user: hubs, sessions, TCP connections and ciphers, frames and bytes each way ' +
         '(IN is from the port into the hub), drops by cause, size of the forwarding table.',
     )
     .option('--socket <path>', 'ask the node at this control socket')

@@ -1,4 +1,5 @@
 import type { ClassCounters, CodecCounters } from '../core.ts';
+import type { LoopGuard } from '../loop/guard.ts';
 import type { Node, TapPort } from '../node.ts';
 import { RELEASE } from '../product.ts';
 import type { Session, Tunnel } from '../session/session.ts';
@@ -8,6 +9,7 @@ import type {
   CompressionStatus,
   ConnectionStatus,
   CoreStatus,
+  HubStatus,
   NodeStatus,
   PortStatus,
   TcpStatus,
@@ -31,7 +33,38 @@ export function nodeSnapshot(
 }
 
 export function tapSnapshot(node: Node, entry: TapPort): PortStatus {
-  return { name: entry.tap.name, since: new Date(entry.since).toISOString(), ...portSnapshot(node, entry.port) };
+  return { name: entry.tap.name, since: new Date(entry.since).toISOString(), ...deviceSnapshot(node, entry) };
+}
+
+/** What a TAP or a bridged interface counts: the kernel's refusals stand beside the core's drops. */
+export function deviceSnapshot(
+  node: Node,
+  entry: TapPort,
+): Pick<PortStatus, 'queuedBytes' | 'received' | 'sent' | 'drops'> {
+  const port = portSnapshot(node, entry.port);
+  return { ...port, drops: { ...port.drops, ...entry.tap.lost?.() } };
+}
+
+export function linkSnapshot(node: Node, port: number, name: string, since: number): PortStatus {
+  return { name, since: new Date(since).toISOString(), ...portSnapshot(node, port) };
+}
+
+export function loopsSnapshot(node: Node, guard: LoopGuard): Pick<HubStatus, 'identity' | 'loops'> {
+  return {
+    identity: guard.identity,
+    loops: guard.loops.map(({ blocked, open, hubs, since }) => ({
+      blocked,
+      open,
+      through: hubs,
+      since: node.date(since),
+    })),
+  };
+}
+
+/** The port's status, and why it is blocked if it is. */
+export function withBlock(status: PortStatus, guard: LoopGuard, port: number): PortStatus {
+  const blocked = guard.blocked(port);
+  return blocked === undefined ? status : { ...status, blocked };
 }
 
 export function sessionSnapshot(

@@ -4,7 +4,7 @@ import type { CodecName } from '../codec/codec.ts';
 
 export interface NodeStatus {
   readonly version: string;
-  readonly role: 'server' | 'client';
+  readonly role: 'server' | 'client' | 'bridge';
   readonly runtime: { readonly name: string; readonly version: string };
   readonly pid: number;
   /** ISO 8601, UTC. */
@@ -54,6 +54,52 @@ export interface HubStatus {
   readonly fdb: number;
   readonly sessions: readonly PortStatus[];
   readonly taps: readonly PortStatus[];
+  /** Interfaces of the host that are bridged. */
+  readonly bridges: readonly BridgeStatus[];
+  /** On a server: the hub's ways to other hubs. */
+  readonly cascades?: readonly CascadeStatus[];
+  /** By which other servers name this hub when they report a loop. */
+  readonly identity?: string;
+  /** Loops that this hub has cut. */
+  readonly loops?: readonly LoopStatus[];
+}
+
+export interface CascadeStatus {
+  readonly name: string;
+  /** `link`: to a hub of the same server, without a connection. */
+  readonly kind: 'session' | 'link';
+  readonly state: 'offline' | 'connecting' | 'established' | 'interrupted' | 'waiting';
+  /** `host:port`; absent for a link. */
+  readonly server?: string;
+  /** The hub at the other end. */
+  readonly hub: string;
+  readonly user?: string;
+  /** Attempts since the session was last up. */
+  readonly attempts: number;
+  /** Why the last attempt or session ended. */
+  readonly lastError?: string;
+  /** While it is up. */
+  readonly port?: PortStatus;
+}
+
+export interface LoopStatus {
+  /** The port that is blocked, and the one that leads to the same place. */
+  readonly blocked: string;
+  readonly open: string;
+  /** The hubs in between, as far as they are Etherloom's: names of this server's, identities of others. */
+  readonly through: readonly string[];
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
+/** Its counters go on when the interface comes back. */
+export interface BridgeStatus extends PortStatus {
+  /** `waiting`: there is no such interface now, or it cannot be bridged; it is tried again. */
+  readonly state: 'open' | 'waiting';
+  /** Why it waits. */
+  readonly lastError?: string;
+  /** That of the interface when it was opened, bytes. */
+  readonly mtu?: number;
 }
 
 export interface PortStatus {
@@ -79,6 +125,8 @@ export interface PortStatus {
   readonly batchesResent?: number;
   /** Sessions that compress only. */
   readonly compression?: CompressionStatus;
+  /** Why nothing but probes for loops passes it; absent when all does. */
+  readonly blocked?: string;
   /** Frames dropped, by cause; causes that never happened are left out. */
   readonly drops: Readonly<Record<string, number>>;
 }

@@ -168,6 +168,7 @@ class Client implements RunningClient {
               }),
             ],
       taps: this.#tap === undefined ? [] : [tapSnapshot(this.#node, this.#tap)],
+      bridges: [],
     };
   }
 }

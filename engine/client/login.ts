@@ -5,16 +5,26 @@ import { ownExtensions } from '../login/own-extensions.ts';
 import { hashedPassword, type Sha0 } from '../login/password.ts';
 import type { ClientOptions } from './options.ts';
 
+/** What a login needs to know; a cascade's has a credential that it may hold as a hash. */
+export type LoginSettings = Pick<
+  ClientOptions,
+  'host' | 'hub' | 'user' | 'qos' | 'bridge' | 'connections' | 'halfDuplex' | 'encrypt' | 'compress'
+> & {
+  readonly credential: ClientOptions['credential'] | Extract<ClientCredential, { kind: 'hash' }>;
+  /** A hub logs in and not a person; no when absent. */
+  readonly cascade?: boolean;
+};
+
 /** Keeps what a client needs to log in again and again, and as little of its password as possible. */
 export class LoginTemplate {
-  readonly #options: ClientOptions;
+  readonly #options: LoginSettings;
   readonly #runtime: Runtime;
   readonly #credential: ClientCredential;
   readonly #uniqueId: Uint8Array;
   readonly #core: Pick<Core, 'windowsFree'>;
 
   /** Takes over the password: a hashed one is wiped at once, a plain one is kept for the next login. */
-  constructor(options: ClientOptions, runtime: Runtime, random: Random, core: Pick<Core, 'windowsFree'>, sha0: Sha0) {
+  constructor(options: LoginSettings, runtime: Runtime, random: Random, core: Pick<Core, 'windowsFree'>, sha0: Sha0) {
     this.#core = core;
     this.#options = options;
     this.#runtime = runtime;
@@ -39,7 +49,7 @@ export class LoginTemplate {
         bridgeMode: bridge,
         monitorMode: false,
       },
-      cascade: false,
+      cascade: this.#options.cascade === true,
       uniqueId: this.#uniqueId,
       node: {
         hostName: this.#runtime.hostName,
@@ -53,7 +63,7 @@ export class LoginTemplate {
   }
 }
 
-function keep({ credential, user }: ClientOptions, sha0: Sha0): ClientCredential {
+function keep({ credential, user }: LoginSettings, sha0: Sha0): ClientCredential {
   if (credential.kind !== 'hashed') return credential;
   const hash = hashedPassword(sha0, credential.password, user);
   credential.password.fill(0);

@@ -28,6 +28,8 @@ export type UplinkOptions = Omit<
 > & {
   /** Asked in front of each attempt: how the next hop is found, where its route is to be kept. */
   readonly way?: () => Way | undefined;
+  /** The session's port in the core is there, before anything can come in by it; and is about to be closed. */
+  readonly portChanged?: (port: number, open: boolean) => void;
 };
 
 /** A session that is up. */
@@ -203,6 +205,7 @@ export class Uplink implements Timed {
       connectionLost: (cause) => this.#handleConnectionLost(cause),
       ended: (cause) => this.#handleSessionEnd(cause),
     });
+    this.#options.portChanged?.(session.port, true);
     const keeper = new Keeper(
       {
         session,
@@ -321,6 +324,7 @@ export class Uplink implements Timed {
     this.#membership = undefined;
     this.#disconnectAt = Number.POSITIVE_INFINITY;
     membership.keeper.end();
+    this.#options.portChanged?.(membership.session.port, false);
     this.#node.core.closePort(membership.session.port);
     this.#node.forget(membership.session);
     this.#node.forget(membership.keeper);

@@ -39,6 +39,12 @@ export const tapName: Rule<string> = {
     /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(text) && !['lo', 'all', 'default'].includes(text) ? text : undefined,
 };
 
+/** The name of an interface of this host. */
+export const interfaceName: Rule<string> = {
+  allowed: '1 to 15 letters, digits and -_. that start with a letter, a digit or _, as "ip link" shows it',
+  parse: (text) => (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(text) ? text : undefined),
+};
+
 /** A hub or a user as another side calls it: that side judges names, and only what cannot be one is refused here. */
 export const foreignName: Rule<string> = {
   allowed: '1 to 255 characters, not only blanks, without control characters',

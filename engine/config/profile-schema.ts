@@ -19,7 +19,8 @@ import {
   reconnectInterval,
 } from './session-rules.ts';
 
-const proxyUrl = z.unknown().transform((found, context): ProxyPlace => {
+/** Without credentials: those are no part of a configuration. */
+export const proxyUrl = z.unknown().transform((found, context): ProxyPlace => {
   const parsed = parseProxyUrl(typeof found === 'string' ? found : '');
   if (parsed.ok) return parsed.proxy;
   context.addIssue({ code: 'custom', message: parsed.problem });

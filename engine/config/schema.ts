@@ -2,7 +2,8 @@
 
 import { accessSchema } from './access-schema.ts';
 import { hostName, listenPort } from './address.ts';
-import { commonName, groupName, hubName, userName } from './names.ts';
+import { cascadeAdvice, cascadeHolds, cascadeSchema } from './cascade-schema.ts';
+import { commonName, groupName, hubName, interfaceName, userName } from './names.ts';
 import { passwordHash } from './password-hash.ts';
 import { policySchema } from './policy-schema.ts';
 import { filePath, logFormat, logLevel, whole, yesOrNo } from './rules.ts';
@@ -15,6 +16,8 @@ import { moment, serialNumber } from './user-rules.ts';
 export const MAX_HUBS = 1024;
 /** TAPs of all hubs of a server together. */
 export const MAX_TAPS = 100;
+/** Bridged interfaces of all hubs together. */
+export const MAX_BRIDGES = 100;
 
 /** Certificate authorities of a hub. Each costs every login by certificate a signature that is checked. */
 export const MAX_CAS = 32;
@@ -44,17 +47,14 @@ const hub = section({
   groups: named(groupName, section({ policy: policySchema.optional() }), 'groups by name').default({}),
   cas: list(value(filePath), 0, 'files of certificate authorities').default([]),
   taps: list(section(tapKeys), 0, 'TAPs').default([]),
+  bridges: list(section({ interface: value(interfaceName) }), 0, 'interfaces to bridge').default([]),
   stormLimit: value(whole(0, 1_000_000, 'flooded frames per second of one source; 0 is off')).default(32),
   access: accessSchema.optional(),
+  cascades: named(hubName, cascadeSchema, 'cascades by name').default({}),
 });
 
-export const serverSchema = section({
-  listen: list(section({ host: value(hostName).default('0.0.0.0'), port: value(listenPort) }), 1, 'listeners'),
-  tls: section({
-    certificate: value(filePath).default('server.crt'),
-    key: value(filePath).default('server.key'),
-    ...tlsKeys,
-  }).prefault({}),
+/** What every node has that owns hubs. */
+const node = {
   hubs: named(hubName, hub, 'hubs by name'),
   session: section({
     // `protocol/control-plane.md` §5.1, TimeOut and MaxConnection.
@@ -65,16 +65,33 @@ export const serverSchema = section({
   }).prefault({}),
   control: section({ socket: value(filePath).optional() }).prefault({}),
   log: section({ level: value(logLevel).optional(), format: value(logFormat).optional() }).prefault({}),
+};
+
+export const serverSchema = section({
+  listen: list(section({ host: value(hostName).default('0.0.0.0'), port: value(listenPort) }), 1, 'listeners'),
+  tls: section({
+    certificate: value(filePath).default('server.crt'),
+    key: value(filePath).default('server.key'),
+    ...tlsKeys,
+  }).prefault({}),
+  ...node,
 });
 
+/** A node that bridges, and that nobody connects to: the same without a listener and its certificate. */
+export const bridgeSchema = section(node);
 const NO_SECRETS = ['anonymous', 'certificate', 'ca', 'disabled', 'expires', 'group', 'policy'];
 
 export const serverSecrets: Secrets = {
-  /** Among the users everything that is nothing else may be a password or its hash, also what stands there by mistake. */
-  holds: (path) =>
-    path.length >= 3 && path[0] === 'hubs' && path[2] === 'users' && !NO_SECRETS.includes(String(path[4])),
+  holds: (path, found) => {
+    if (path.length < 3 || path[0] !== 'hubs') return false;
+    if (path[2] === 'cascades') return cascadeHolds(path, found);
+    // Among the users everything that is nothing else may be a password or its hash, also what stands there by mistake.
+    return path[2] === 'users' && !NO_SECRETS.includes(String(path[4]));
+  },
   advice: (path, key) =>
-    path.length === 5 && path[2] === 'users' && /^(password|passwd|pass|pw|secret)$/i.test(key)
-      ? 'passwords are not written here; use passwordHash, with what `etherloom hash-password USER` prints'
-      : undefined,
+    path[2] === 'cascades'
+      ? cascadeAdvice(path, key)
+      : path.length === 5 && path[2] === 'users' && /^(password|passwd|pass|pw|secret)$/i.test(key)
+        ? 'passwords are not written here; use passwordHash, with what `etherloom hash-password USER` prints'
+        : undefined,
 };

@@ -10,26 +10,25 @@ export interface ServerAddress {
 
 export const DEFAULT_PORT = 443;
 
-export const serverAddress: Rule<ServerAddress> = serverAddressWith(DEFAULT_PORT);
+export const serverAddress = addressRule(DEFAULT_PORT);
 
-/** @param defaultPort What an address without a port means. */
-export function serverAddressWith(defaultPort: number): Rule<ServerAddress> {
+/** `HOST[:PORT]`. @param ports Which ports there may be. */
+export function addressRule(defaultPort: number, ports: Rule<number> = port): Rule<ServerAddress> {
+  const least = ports.parse('0') === undefined ? 1 : 0;
   return {
-    allowed: 'HOST, HOST:PORT, [IPV6] or [IPV6]:PORT, with a port from 1 to 65535, without https:// and without a path',
-    parse: (text) => parseServerAddress(text, defaultPort),
+    allowed: `HOST, HOST:PORT, [IPV6] or [IPV6]:PORT, with a port from ${least} to 65535, without https:// and without a path`,
+    parse(text) {
+      // An IPv6 address alone needs no brackets: it cannot be a name with a port.
+      if (parseIpv6(text) !== undefined) return { host: text, port: defaultPort };
+      const match = /^(?:\[([^\]]*)\]|([^:[\]]+))(?::([0-9]+))?$/.exec(text);
+      if (match === null) return undefined;
+      const [, literal, name, portText] = match;
+      const found = portText === undefined ? defaultPort : ports.parse(portText);
+      if (found === undefined) return undefined;
+      if (literal !== undefined) return parseIpv6(literal) === undefined ? undefined : { host: literal, port: found };
+      return hostName.parse(name!) === undefined ? undefined : { host: name!, port: found };
+    },
   };
-}
-
-function parseServerAddress(text: string, defaultPort: number): ServerAddress | undefined {
-  // An IPv6 address alone needs no brackets: it cannot be a name with a port.
-  if (parseIpv6(text) !== undefined) return { host: text, port: defaultPort };
-  const match = /^(?:\[([^\]]*)\]|([^:[\]]+))(?::([0-9]+))?$/.exec(text);
-  if (match === null) return undefined;
-  const [, literal, name, portText] = match;
-  const found = portText === undefined ? defaultPort : port.parse(portText);
-  if (found === undefined) return undefined;
-  if (literal !== undefined) return parseIpv6(literal) === undefined ? undefined : { host: literal, port: found };
-  return hostName.parse(name!) === undefined ? undefined : { host: name!, port: found };
 }
 
 /** One spelling per server, for messages and for the list of known servers. */

@@ -1,8 +1,12 @@
+import type { CascadeStatus } from '../admin/status.ts';
+import type { Cascade } from '../cascade/cascade.ts';
 import type { UserRecord } from '../login/authenticate.ts';
 import type { Policy } from '../login/policy.ts';
+import type { LoopGuard } from '../loop/guard.ts';
 import type { TapPort } from '../node.ts';
 import type { HubOptions, UserOptions } from '../server/options.ts';
 import type { ServerSession } from '../server/server-session.ts';
+import type { LocalBridge } from './local-bridge.ts';
 
 /** A user of a hub. */
 export interface HubUser {
@@ -22,13 +26,20 @@ export class Hub {
   readonly number: number;
   readonly sessions = new Set<ServerSession>();
   readonly taps: TapPort[] = [];
+  readonly bridges: LocalBridge[] = [];
+  readonly cascades: Cascade[] = [];
+  /** Of links that other hubs of this server have to this one: what a status shows of this end. */
+  readonly farEnds = new Map<Cascade, () => CascadeStatus>();
+  /** Finds the loops that the hub is part of. */
+  readonly guard: LoopGuard;
   /** DER of the CAs of its users. */
   readonly cas: readonly Uint8Array[];
   readonly #users = new Map<string, HubUser>();
   #counter = 0;
 
-  constructor(number: number, options: HubOptions) {
+  constructor(number: number, options: HubOptions, guard: LoopGuard) {
     this.number = number;
+    this.guard = guard;
     this.name = options.name;
     this.cas = options.cas ?? [];
     for (const user of options.users) {
@@ -40,6 +51,10 @@ export class Hub {
   /** User names are compared without regard to case and outer spaces: `protocol/control-plane.md` §4.1. */
   user(name: string): HubUser | undefined {
     return this.#users.get(userKey(name));
+  }
+
+  group(name: string): string | undefined {
+    return this.user(name)?.group;
   }
 
   /** Such as `SID-ALICE-62`: `protocol/control-plane.md` §5. */

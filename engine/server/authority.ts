@@ -60,8 +60,8 @@ export interface AuthorityOptions {
   readonly clock: Clock;
   readonly certificates: Certificates;
   readonly doorkeeper: Doorkeeper;
-  /** TAPs of all hubs. */
-  readonly taps: number;
+  /** Ports that are no sessions with clients: TAPs and cascades of all hubs. */
+  readonly otherPorts: number;
   readonly timeoutMs: number;
   /** 1 to 32. */
   readonly maxConnections: number;
@@ -146,14 +146,14 @@ export class HubAuthority implements Authority<Admission, Attachment> {
    * asked again when the answer to a login has left: any number of others may have been answered before it.
    */
   hasRoom(member: ServerSession | undefined, grant?: Grant<Admission>): boolean {
-    const { core, sessions, connections, taps } = this.#options;
+    const { core, sessions, connections, otherPorts } = this.#options;
     if (member === undefined) {
       if (grant !== undefined) {
         const { hub, user, uniqueId } = grant.token;
         if (!hasLoginsLeft(hub, userKey(user), uniqueId, grant.policy)) return false;
       }
       const windows = grant === undefined ? 0 : (sessionPort(grant).windows ?? 0);
-      return sessions.size < Math.min(SESSIONS_MAX, PORTS_MAX - taps) && windows <= core.windowsFree;
+      return sessions.size < Math.min(SESSIONS_MAX, PORTS_MAX - otherPorts) && windows <= core.windowsFree;
     }
     // One above the number is admitted (§6): the replacement of a connection that is about to be closed.
     return member.session.tunnels.length <= member.maxConnections && connections() < CONNECTIONS_MAX;

@@ -1,5 +1,7 @@
-import type { NodeStatus } from '../admin/status.ts';
+import type { CascadeStatus, NodeStatus } from '../admin/status.ts';
+import type { CascadeOptions } from '../cascade/options.ts';
 import type { PriorityRule } from '../core.ts';
+import type { BridgeOptions } from '../host.ts';
 import type { AccessRule } from '../hub/access-rule.ts';
 import type { Policy } from '../login/policy.ts';
 import type { TapPortOptions } from '../node.ts';
@@ -8,6 +10,8 @@ import type { TlsChoice } from '../tls-legacy/choice.ts';
 
 /** A server as its configuration file describes it, checked and with every default filled in. */
 export interface ServerOptions {
+  /** `bridge`: it listens nowhere, and there are no certificate and no key. `server` when absent. */
+  readonly role?: 'server' | 'bridge';
   readonly listen: readonly { readonly host: string; readonly port: number }[];
   /** PEM. */
   readonly certificate: string;
@@ -29,10 +33,14 @@ export interface HubOptions {
   /** DER of the CAs whose certificates users with `ca` sign in with; at most 32. */
   readonly cas?: readonly Uint8Array[];
   readonly taps: readonly TapPortOptions[];
+  /** Interfaces of the host that are ports of the hub. */
+  readonly bridges?: readonly BridgeOptions[];
   /** Flooded frames per second of one source that the storm limiter lets pass; 0 switches it off. */
   readonly stormLimit: number;
   /** The access list: `protocol/data-plane.md` §6.7. */
   readonly access?: readonly AccessRule[];
+  /** Its ways to other hubs; none when absent. */
+  readonly cascades?: readonly CascadeOptions[];
 }
 
 /** Of `passwordHash`, `certificate` and `ca` at most one is there; with none of them the user is anonymous. */
@@ -63,6 +71,16 @@ export interface RunningServer {
   /** `host:port` of every listener, with the port that the system chose where 0 was asked for. */
   readonly listeners: readonly string[];
   status(): NodeStatus;
+  /**
+   * Brings a cascade up, or takes it down until it is brought up again. Without a hub, the one that has a cascade of this
+   * name. The answer is its status, or why nothing was done.
+   */
+  setCascade(name: string, hub: string | undefined, online: boolean): CascadeAnswer;
   /** Ends sessions, listeners and TAPs, in order. */
   close(): Promise<void>;
 }
+
+/** What comes of asking for a cascade by its name. */
+export type CascadeAnswer =
+  | { readonly ok: true; readonly hub: string; readonly cascade: CascadeStatus }
+  | { readonly ok: false; readonly problem: string };

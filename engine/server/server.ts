@@ -1,13 +1,16 @@
-import { nodeSnapshot, sessionSnapshot, tapSnapshot } from '../admin/snapshot.ts';
+import { loopsSnapshot, nodeSnapshot, sessionSnapshot, tapSnapshot, withBlock } from '../admin/snapshot.ts';
 import type { HubStatus, NodeStatus } from '../admin/status.ts';
+import { type Cascade, createCascade } from '../cascade/cascade.ts';
 import { COMPRESSION_WARNING } from '../codec/warning.ts';
 import { SERVER_SIZES } from '../core.ts';
 import type { Channel, Host, HostError, Listener, ListenOptions, Log } from '../host.ts';
 import { Hub, hubKey } from '../hub/hub.ts';
+import { LocalBridge } from '../hub/local-bridge.ts';
 import type { Grant, Peer } from '../login/authority.ts';
 import { describeError } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
 import { EXTENSION_RETIRE } from '../login/own-extensions.ts';
+import { type GuardContext, LoopGuard } from '../loop/guard.ts';
 import { Node, SERVER_KEYS } from '../node.ts';
 import { CONGESTION_REFUSED } from '../session/congestion.ts';
 import { Session, type Tunnel } from '../session/session.ts';
@@ -16,7 +19,7 @@ import { LegacyListener } from '../tls-legacy/listener.ts';
 import { type Admission, HubAuthority, sessionPort } from './authority.ts';
 import { Doorkeeper } from './doorkeeper.ts';
 import { type Accepted, Incoming } from './incoming.ts';
-import type { RunningServer, ServerOptions } from './options.ts';
+import type { CascadeAnswer, HubOptions, RunningServer, ServerOptions } from './options.ts';
 import type { ServerSession } from './server-session.ts';
 import { Term } from './term.ts';
 
@@ -72,7 +75,7 @@ class Server implements RunningServer {
       doorkeeper: this.#doorkeeper,
       timeoutMs: options.timeoutMs,
       maxConnections: options.maxConnections,
-      taps: options.hubs.reduce((sum, hub) => sum + hub.taps.length, 0),
+      otherPorts: options.hubs.reduce((sum, hub) => sum + portsOf(hub), 0),
       hubs: this.#hubs,
       connections: () => this.#node.plane.connections,
       sessions: this.#sessions,
@@ -81,27 +84,106 @@ class Server implements RunningServer {
   }
 
   async open(): Promise<void> {
+    const guards = this.#guardContext();
     for (const hubOptions of this.#options.hubs) {
-      const hub = new Hub(this.#node.core.openSwitch(hubOptions.stormLimit), hubOptions);
+      const number = this.#node.core.openSwitch(hubOptions.stormLimit);
+      const hub = new Hub(number, hubOptions, new LoopGuard(guards, number, hubOptions.name));
       this.#hubs.set(hubKey(hub.name), hub);
       this.#node.core.setAccessList(hub.number, hubOptions.access ?? []);
       for (const tap of hubOptions.taps) {
-        hub.taps.push(
-          this.#node.openTap(hub.number, tap, (error) => {
-            // Its port may soon be somebody else's.
-            const index = hub.taps.findIndex((entry) => entry.tap.name === tap.name);
-            if (index >= 0) hub.taps.splice(index, 1);
-            this.#log('error', 'the TAP of a hub went away', { hub: hub.name, tap: tap.name, cause: error.message });
-          }),
-        );
+        const entry = this.#node.openTap(hub.number, tap, (error) => {
+          hub.guard.remove(entry.port);
+          // Its port may soon be somebody else's.
+          const index = hub.taps.findIndex(({ tap: { name } }) => name === tap.name);
+          if (index >= 0) hub.taps.splice(index, 1);
+          this.#log('error', 'the TAP of a hub went away', { hub: hub.name, tap: tap.name, cause: error.message });
+        });
+        hub.taps.push(entry);
+        hub.guard.add(entry.port, 'tap', tap.name);
       }
     }
+    // When all TAPs are there: an interface that is one of them is not bridged.
+    for (const { name, bridges = [] } of this.#options.hubs) {
+      const hub = this.#hubs.get(hubKey(name))!;
+      for (const options of bridges) {
+        const bridge = new LocalBridge(this.#node, hub, options);
+        bridge.open();
+        hub.bridges.push(bridge);
+      }
+    }
+    this.#createCascades();
+    if (this.#options.role === 'bridge') return;
     const { certificate, key } = this.#options;
     const tls = this.#chooseTls();
     for (const { host, port } of this.#options.listen) {
       const accept = (channel: Channel) => this.#accept(channel);
       this.#listeners.push(await this.#node.host.network.listen({ host, port, certificate, key, ...tls }, accept));
     }
+    // One of them may lead to a listener of this server.
+    for (const { name, cascades = [] } of this.#options.hubs) {
+      const online = cascades.filter((cascade) => cascade.online).map((cascade) => cascade.name);
+      for (const cascade of this.#hubs.get(hubKey(name))!.cascades) {
+        if (online.includes(cascade.name)) cascade.setOnline(true);
+      }
+    }
+  }
+
+  #createCascades(): void {
+    const find = (name: string): Hub | undefined => this.#hubs.get(hubKey(name));
+    const { priorityRule } = this.#options;
+    for (const { name, cascades = [] } of this.#options.hubs) {
+      const hub = find(name)!;
+      for (const options of cascades) {
+        hub.cascades.push(createCascade({ node: this.#node, hub, find, priorityRule }, options));
+      }
+    }
+    this.#node.onWake((now, addresses) => {
+      for (const cascade of this.#cascades()) cascade.handleWake(now, addresses);
+    });
+  }
+
+  #cascades(): Cascade[] {
+    return [...this.#hubs.values()].flatMap(({ cascades }) => cascades);
+  }
+
+  #guardContext(): GuardContext {
+    const { core, plane, host, log, touch, crypto } = this.#node;
+    const hmac = crypto.hmac('sha256', host.random(32));
+    return {
+      core,
+      plane,
+      random: host.random,
+      log,
+      now: () => this.#node.now(),
+      touch,
+      sign: (bytes) => hmac.digest(bytes),
+      same: (a, b) => crypto.same(a, b),
+      names: new Map(),
+    };
+  }
+
+  setCascade(name: string, hubName: string | undefined, online: boolean): CascadeAnswer {
+    const wanted = hubName === undefined ? [...this.#hubs.values()] : [this.#hubs.get(hubKey(hubName))];
+    if (wanted[0] === undefined)
+      return { ok: false, problem: hubName === undefined ? 'there is no hub' : `there is no hub ${hubName}` };
+    const found = wanted.flatMap((hub) =>
+      hub!.cascades
+        .filter((cascade) => hubKey(cascade.name) === hubKey(name))
+        .map((cascade) => ({ hub: hub!, cascade })),
+    );
+    const [first] = found;
+    if (first === undefined) {
+      return { ok: false, problem: `there is no cascade ${name}${hubName === undefined ? '' : ` in hub ${hubName}`}` };
+    }
+    if (found.length > 1) {
+      return {
+        ok: false,
+        problem: `cascades named ${name} are in the hubs ${found.map(({ hub }) => hub.name).join(', ')}`,
+      };
+    }
+    const { hub, cascade } = first;
+    cascade.setOnline(online);
+    return { ok: true, hub: hub.name, cascade: cascade.status() };
   }
 
   /** Throws a `HostError` when the key is not for the algorithms that are wanted. */
@@ -130,7 +212,7 @@ class Server implements RunningServer {
 
   status(): NodeStatus {
     return {
-      ...nodeSnapshot(this.#node, 'server'),
+      ...nodeSnapshot(this.#node, this.#options.role ?? 'server'),
       listeners: this.listeners,
       hubs: [...this.#hubs.values()].map((hub) => this.#hubStatus(hub)),
       logins: this.#doorkeeper.status(this.#node.now()),
@@ -139,8 +221,14 @@ class Server implements RunningServer {
 
   async close(): Promise<void> {
     const closing = this.#listeners.splice(0).map((listener) => listener.close());
+    for (const cascade of this.#cascades()) cascade.end('the server is closing');
     for (const member of [...this.#sessions]) member.session.end('the server is closing');
     for (const incoming of [...this.#incoming]) incoming.end();
+    for (const { bridges } of this.#hubs.values()) for (const bridge of bridges) bridge.close();
+    for (const { guard } of this.#hubs.values()) {
+      guard.end();
+      this.#node.forget(guard);
+    }
     this.#node.close();
     await Promise.all(closing);
   }
@@ -200,7 +288,11 @@ class Server implements RunningServer {
     const { grant } = outcome;
     const { hub, user } = grant.token;
     const retires = grant.extensions.has(EXTENSION_RETIRE);
-    const port = core.openSession(hub.number, { ...sessionPort(grant), priorityRule: this.#options.priorityRule });
+    const port = core.openSession(hub.number, {
+      ...sessionPort(grant),
+      priorityRule: this.#options.priorityRule,
+      leaf: grant.policy.NoBridge,
+    });
     core.setPolicy(port, grant.policy, this.#node.now(), {
       user,
       group: hub.user(user)?.group,
@@ -238,6 +330,7 @@ class Server implements RunningServer {
     this.#limit(member, grant);
     this.#sessions.add(member);
     hub.sessions.add(member);
+    if (!grant.policy.NoBridge) hub.guard.add(session.port, 'session', member.name);
     const { remote, security } = channel;
     this.#log('info', 'session opened', {
       session: member.name,
@@ -272,6 +365,7 @@ class Server implements RunningServer {
     this.#terms.delete(member);
     this.#sessions.delete(member);
     member.hub.sessions.delete(member);
+    member.hub.guard.remove(member.session.port);
     const counters = this.#node.core.portCounters(member.session.port);
     this.#node.core.closePort(member.session.port);
     this.#node.forget(member.session);
@@ -298,8 +392,13 @@ class Server implements RunningServer {
     return {
       name: hub.name,
       fdb: this.#node.core.fdbSize(hub.number),
-      sessions: [...hub.sessions].map((member) => sessionSnapshot(this.#node, member.session, member)),
-      taps: hub.taps.map((entry) => tapSnapshot(this.#node, entry)),
+      sessions: [...hub.sessions].map((member) =>
+        withBlock(sessionSnapshot(this.#node, member.session, member), hub.guard, member.session.port),
+      ),
+      taps: hub.taps.map((entry) => withBlock(tapSnapshot(this.#node, entry), hub.guard, entry.port)),
+      bridges: hub.bridges.map((bridge) => bridge.status()),
+      cascades: [...hub.cascades.map((cascade) => cascade.status()), ...[...hub.farEnds.values()].map((end) => end())],
+      ...loopsSnapshot(this.#node, hub.guard),
     };
   }
 }
@@ -307,4 +406,9 @@ class Server implements RunningServer {
 /** An IPv4 address on a socket for both (RFC 4291 §2.5.5.2) is none. */
 function isIpv6(address: string): boolean {
   return address.includes(':') && !/^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address);
+}
+
+/** Ports of a hub that are no sessions with clients. A link takes two. */
+function portsOf({ taps, bridges = [], cascades = [] }: HubOptions): number {
+  return taps.length + bridges.length + 2 * cascades.length;
 }

@@ -58,6 +58,8 @@ export class Plane {
   #tendAt = 0;
   /** Who gets the frames that a hub's `Core.setPunts` asks for. */
   readonly #punts = new Map<number, (punted: Punted) => void>();
+  /** Links between hubs of this core. */
+  #links = 0;
   /** Free places in the core's read table, as it said last. */
   #places = 0;
   #turnIsDue = false;
@@ -121,6 +123,11 @@ export class Plane {
     const queued = this.#core.inject(port, frame, this.#clock.now());
     this.wake();
     return queued;
+  }
+
+  /** A link between hubs was opened, or closed: `Core.openLink`. */
+  countLinks(difference: 1 | -1): void {
+    this.#links += difference;
   }
 
   attachTap(port: number, tap: Tap, busyPollMs: number): void {
@@ -281,8 +288,9 @@ export class Plane {
     if (this.#sending) return this.wake();
     this.#sending = true;
     try {
-      if (this.#core.hasPunted) this.#handPunted();
       const now = this.#clock.now();
+      if (this.#links > 0) this.#moveLinks(now);
+      if (this.#core.hasPunted) this.#handPunted();
       if (this.#core.dueAt <= now) this.#core.goOn(now);
       this.#writeTaps();
       for (let offers = this.#core.fill(now); offers > 0; offers = this.#core.fill(now)) {
@@ -302,6 +310,12 @@ export class Plane {
       if (this.#dueAt === due) this.#dueAt = Number.POSITIVE_INFINITY;
       this.wake();
     });
+  }
+
+  #moveLinks(now: number): void {
+    const left = this.#core.moveLinks(now);
+    if (left === 'more') this.wake();
+    else if (left === 'waits') this.#awaitRelease();
   }
 
   #handPunted(): void {

@@ -1,294 +1,272 @@
-import type { Channel, ChannelHandler, Host, HostError } from '../host.ts';
-import { Latency } from './latency.ts';
-import { CONTENT_BYTES, Pump } from './pump.ts';
-import { computeResult, type SpeedtestResult } from './result.ts';
+import type { Host } from '../host.ts';
+import { Alarm } from './alarm.ts';
+import { createFiller } from './filler.ts';
+import { Flow, type FlowFailure } from './flow.ts';
 import {
   CONNECTIONS_MAX,
-  content,
-  decodeReport,
-  END_BYTES,
-  END_MARK,
-  encodeHeader,
-  GREETING,
-  HEADER_BYTES,
-  REPORT_BYTES,
-} from './wire.ts';
+  DURATION_MAX_MS,
+  DURATION_MIN_MS,
+  type RunningSpeedtest,
+  type SpeedtestEnd,
+  type SpeedtestEvent,
+  type SpeedtestOptions,
+} from './options.ts';
+import { Probe } from './probe.ts';
+import { computeResult, rate } from './result.ts';
+import { type Direction, STOP_EVERY_MS } from './wire.ts';
 
-export interface SpeedtestOptions {
-  readonly host: string;
-  readonly port: number;
-  /** `full`: both at once; the connections have their directions in turn, the first downloads (§8). */
-  readonly type: 'full' | 'download' | 'upload';
-  /** 1 to 32; 2 or more for `full`. */
-  readonly connections: number;
-  readonly durationMs: number;
-  readonly raw: boolean;
-  readonly double: boolean;
-}
+/** What the client needs of a host. */
+export type SpeedtestHost = Pick<Host, 'tcp' | 'clock' | 'scheduler' | 'random'>;
 
-export interface Progress {
-  readonly phase: 'connecting' | 'running' | 'collecting';
-  readonly elapsedMs: number;
-  /** Bytes so far: those that came, and those that the system took to send. */
-  readonly downloadBytes: number;
-  readonly uploadBytes: number;
-}
-
-export interface RunningSpeedtest {
-  /** Rejects with a `SpeedtestFailure`. */
-  readonly result: Promise<SpeedtestResult>;
-  progress(): Progress;
-  /** Closes everything; `result` rejects, unless it is there already. */
-  abort(): void;
-}
-
-/** Words for a person. */
-export class SpeedtestFailure extends Error {}
-
-/** Milliseconds for a connection, and for the server's greeting on it (§8.1). */
 const CONNECT_MS = 10_000;
-const GREETING_MS = 5_000;
-/** Milliseconds for which a report is waited for, and between two requests for it (§8.5, §8.7). */
-const REPORT_MS = 60_000;
-const ASK_MS = 200;
+/** How often it is looked whether a greeting is late. */
+const GREETING_LOOK_MS = 250;
+/** How long a server may take to report (`protocol/data-plane.md` §8). */
+const REPORTS_MS = 60_000;
+/** A report before this part of the span is over is none of a server that measures. */
+const EARLIEST_REPORT = 0.95;
 
-/** Measures. Throws a `RangeError` for options that do not fit. */
-export function startSpeedtest(host: Host, options: SpeedtestOptions): RunningSpeedtest {
-  const least = options.type === 'full' ? 2 : 1;
-  if (!Number.isInteger(options.connections) || options.connections < least || options.connections > CONNECTIONS_MAX) {
-    throw new RangeError(`connections: expected ${least} to ${CONNECTIONS_MAX}, got ${options.connections}`);
-  }
-  return new Speedtest(host, options);
+/**
+ * Measures the throughput to a server and back (`protocol/data-plane.md` §8).
+ *
+ * @param onEvent Is told of every step; called from the event loop, never before this function has returned.
+ * @throws RangeError for options that cannot be.
+ */
+export function startSpeedtest(
+  host: SpeedtestHost,
+  options: SpeedtestOptions,
+  onEvent: (event: SpeedtestEvent) => void,
+): RunningSpeedtest {
+  check(options);
+  return new Speedtest(host, options, onEvent);
+}
+
+/** Which way each connection of a run goes: alternating, the first is a download (§8). */
+export function directions({ type, connections }: Pick<SpeedtestOptions, 'type' | 'connections'>): Direction[] {
+  return Array.from({ length: connections }, (_, index) =>
+    type === 'full' ? (index % 2 === 0 ? 'download' : 'upload') : type,
+  );
+}
+
+function check({ type, connections, durationMs, progressMs }: SpeedtestOptions): void {
+  const whole = (name: string, value: number, least: number, most: number): void => {
+    if (Number.isInteger(value) && value >= least && value <= most) return;
+    throw new RangeError(`startSpeedtest: ${name}: expected a whole number from ${least} to ${most}, got ${value}`);
+  };
+  whole('connections', connections, type === 'full' ? 2 : 1, CONNECTIONS_MAX);
+  whole('durationMs', durationMs, DURATION_MIN_MS, DURATION_MAX_MS);
+  whole('progressMs', progressMs, 10, DURATION_MAX_MS);
 }
 
 class Speedtest implements RunningSpeedtest {
-  readonly result: Promise<SpeedtestResult>;
-  readonly #host: Host;
+  readonly ended: Promise<SpeedtestEnd>;
+  readonly #host: SpeedtestHost;
   readonly #options: SpeedtestOptions;
-  readonly #run: Uint8Array;
-  readonly #lines: Line[] = [];
-  readonly #latency: Latency;
-  #state: 'connecting' | 'running' | 'collecting' | 'over' = 'connecting';
+  readonly #onEvent: (event: SpeedtestEvent) => void;
+  readonly #place: string;
+  readonly #alarm: Alarm;
+  readonly #flows: Flow[];
+  readonly #probe: Probe | undefined;
+  readonly #id: bigint;
+  #state: 'opening' | 'probing' | 'running' | 'reporting' | 'over' = 'opening';
+  #resolve: (end: SpeedtestEnd) => void = () => {};
+  #ready = 0;
+  #greetingLook = 0;
   #startedAt = 0;
-  #elapsedMs = 0;
-  /** What had come when the span was over. */
+  #spanMs = 0;
   #downloadBytes = 0;
-  #cancel: () => void = () => {};
-  #resolve: (result: SpeedtestResult) => void = () => {};
-  #reject: (error: Error) => void = () => {};
+  #nextProgress = Number.POSITIVE_INFINITY;
+  #nextStop = Number.POSITIVE_INFINITY;
+  #progressAt = 0;
+  #progressBytes = { download: 0, upload: 0 };
 
-  constructor(host: Host, options: SpeedtestOptions) {
+  constructor(host: SpeedtestHost, options: SpeedtestOptions, onEvent: (event: SpeedtestEvent) => void) {
     this.#host = host;
     this.#options = options;
-    this.#run = host.random(8);
-    this.result = new Promise((resolve, reject) => {
+    this.#onEvent = onEvent;
+    this.#place = options.host.includes(':') ? `[${options.host}]:${options.port}` : `${options.host}:${options.port}`;
+    this.#alarm = new Alarm(host);
+    this.#id = new DataView(host.random(8).buffer).getBigUint64(0);
+    this.ended = new Promise((resolve) => {
       this.#resolve = resolve;
-      this.#reject = reject;
     });
-    // First an idle line, then all the others.
-    this.#latency = new Latency(host, options, this.#run, () => this.#connect());
-  }
-
-  progress(): Progress {
-    const { clock } = this.#host;
-    return {
-      phase: this.#state === 'over' ? 'collecting' : this.#state,
-      elapsedMs: this.#state === 'running' ? clock.now() - this.#startedAt : this.#elapsedMs,
-      downloadBytes: this.#state === 'running' ? this.#received() : this.#downloadBytes,
-      uploadBytes: sum(this.#lines, (line) => line.sentBytes),
+    const filler = createFiller(host.random);
+    const events = {
+      ready: () => this.#handleReady(),
+      reported: () => this.#handleReported(),
+      failed: (flow: Flow, why: FlowFailure) => this.#fail(this.#describe(flow, why)),
     };
-  }
-
-  abort(): void {
-    this.#fail('the measurement was stopped');
-  }
-
-  #connect(): void {
-    if (this.#state !== 'connecting') return;
-    const { connections, type } = this.#options;
-    const data = content(CONTENT_BYTES, this.#host.random);
-    for (let i = 0; i < connections; i++) {
-      const way = type === 'full' ? (i % 2 === 0 ? 'download' : 'upload') : type;
-      this.#lines.push(
-        new Line(this.#host, this.#options, way, data, {
-          greeted: () => this.#greeted(),
-          reported: () => this.#reported(),
-          failed: (cause) => this.#fail(cause),
-        }),
-      );
-    }
-  }
-
-  #greeted(): void {
-    if (this.#state !== 'connecting' || !this.#lines.every((line) => line.greeted)) return;
-    if (this.#lines.length < this.#options.connections) return;
-    this.#state = 'running';
-    this.#startedAt = this.#host.clock.now();
-    this.#latency.load();
-    for (const line of this.#lines) line.start(this.#run, this.#options.durationMs);
-    this.#cancel = this.#host.scheduler.after(this.#options.durationMs, () => this.#collect());
-  }
-
-  /** The span is over. */
-  #collect(): void {
-    this.#elapsedMs = this.#host.clock.now() - this.#startedAt;
-    this.#downloadBytes = this.#received();
-    this.#state = 'collecting';
-    this.#latency.end();
-    for (const line of this.#lines) line.stop();
-    const deadline = this.#host.clock.now() + REPORT_MS;
-    const ask = (): void => {
-      if (this.#host.clock.now() >= deadline) {
-        return this.#fail(`the server did not say within ${REPORT_MS / 1000} seconds how much it got`);
-      }
-      for (const line of this.#lines) line.askForReport();
-      this.#cancel = this.#host.scheduler.after(ASK_MS, ask);
-    };
-    ask();
-    this.#reported();
-  }
-
-  #reported(): void {
-    if (this.#state !== 'collecting' || !this.#lines.every((line) => line.done)) return;
-    this.#end();
-    // The server counts the header too (§8.4).
-    const headers = this.#lines.filter((line) => line.way === 'upload').length * HEADER_BYTES;
-    const uploadBytes = Math.max(0, sum(this.#lines, (line) => line.reportedBytes) - headers);
-    const { raw, double, connections } = this.#options;
-    const measured = { elapsedMs: this.#elapsedMs, downloadBytes: this.#downloadBytes, uploadBytes };
-    const latency = this.#latency.result;
-    this.#resolve({
-      ...{ raw, double, connections, elapsedMs: this.#elapsedMs },
-      ...computeResult(measured, { raw, double }),
-      ...(latency === undefined ? {} : { latency }),
-    });
-  }
-
-  #received(): number {
-    return sum(this.#lines, (line) => line.receivedBytes);
-  }
-
-  #fail(cause: string): void {
-    if (this.#state === 'over') return;
-    this.#end();
-    this.#reject(new SpeedtestFailure(cause));
-  }
-
-  #end(): void {
-    this.#state = 'over';
-    this.#cancel();
-    this.#latency.end();
-    for (const line of this.#lines) line.close();
-  }
-}
-
-interface LineEvents {
-  readonly greeted: () => void;
-  readonly reported: () => void;
-  readonly failed: (cause: string) => void;
-}
-
-/** One connection of a run. */
-class Line implements ChannelHandler {
-  readonly way: 'download' | 'upload';
-  greeted = false;
-  receivedBytes = 0;
-  reportedBytes = 0;
-  /** Nothing more is expected of it. */
-  done = false;
-  readonly #place: string;
-  readonly #channel: Channel;
-  readonly #pump: Pump;
-  readonly #events: LineEvents;
-  readonly #cancelGreeting: () => void;
-  readonly #head: number[] = [];
-  #state: 'greeting' | 'waiting' | 'running' | 'stopped' | 'closed' = 'greeting';
-
-  constructor(host: Host, target: SpeedtestOptions, way: Line['way'], data: Uint8Array, events: LineEvents) {
-    this.way = way;
-    this.#events = events;
-    this.#place = `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`;
-    this.#channel = host.plain.connect({ host: target.host, port: target.port, timeoutMs: CONNECT_MS }, this);
-    this.#pump = new Pump(this.#channel, data, host.scheduler);
-    this.#cancelGreeting = host.scheduler.after(CONNECT_MS + GREETING_MS, () =>
-      events.failed(`${this.#place} accepted a connection and said nothing; is it a throughput server?`),
-    );
-  }
-
-  get sentBytes(): number {
-    return this.#pump.bytes;
-  }
-
-  start(run: Uint8Array, spanMs: number): void {
-    this.#state = 'running';
-    this.#channel.write(encodeHeader(this.way, run, spanMs));
-    if (this.way === 'upload') this.#pump.start();
-  }
-
-  stop(): void {
-    this.#state = 'stopped';
-    this.#pump.stop();
-    if (this.way === 'upload') return;
-    this.done = true;
-    this.#channel.pause();
-  }
-
-  askForReport(): void {
-    if (!this.done && this.#channel.writable) this.#channel.write(new Uint8Array(END_BYTES).fill(END_MARK));
+    this.#flows = directions(options).map((direction) => new Flow(direction, host, filler, events));
+    this.#probe = options.latency ? new Probe(host, options.durationMs, () => this.#advance()) : undefined;
+    for (const each of [...this.#flows, ...(this.#probe === undefined ? [] : [this.#probe])])
+      each.open(options.host, options.port, CONNECT_MS);
+    // The greetings are waited for from the moment that a connection is there, so there is one to be touched then.
+    this.#watchGreetings();
   }
 
   close(): void {
-    this.#state = 'closed';
-    this.#cancelGreeting();
-    this.#pump.stop();
-    this.#channel.abort();
+    this.#end({ kind: 'closed' });
   }
 
-  opened(): void {}
-
-  data(bytes: Uint8Array): void {
-    if (this.#state === 'greeting') return this.#readGreeting(bytes);
-    if (this.way === 'download') this.receivedBytes += bytes.length;
-    else if (!this.done) this.#readReport(bytes);
+  pollTimeout(): number {
+    if (this.#state === 'over') return Number.POSITIVE_INFINITY;
+    const own =
+      this.#state === 'opening'
+        ? Math.min(this.#greetingLook, ...this.#flows.map(({ deadline }) => deadline))
+        : this.#state === 'running'
+          ? Math.min(this.#startedAt + this.#options.durationMs, this.#nextProgress)
+          : this.#state === 'reporting'
+            ? Math.min(this.#startedAt + this.#spanMs + REPORTS_MS, this.#nextStop)
+            : Number.POSITIVE_INFINITY;
+    return Math.min(own, this.#probe?.pollTimeout() ?? Number.POSITIVE_INFINITY);
   }
 
-  writable(): void {
-    this.#pump.handleWritable();
+  handleTimeout(now: number): void {
+    if (this.#probe !== undefined && now >= this.#probe.pollTimeout()) this.#probe.handleTimeout(now);
+    if (this.#state === 'opening') this.#handleGreetings(now);
+    else if (this.#state === 'running') this.#handleRunning(now);
+    else if (this.#state === 'reporting') this.#handleReporting(now);
   }
 
-  closed(error: HostError | undefined): void {
-    this.#cancelGreeting();
-    if (this.done || this.#state === 'closed') return;
-    this.#events.failed(error?.message ?? `${this.#place} closed a connection before the measurement was over`);
+  #watchGreetings(): void {
+    this.#greetingLook = this.#host.clock.now() + GREETING_LOOK_MS;
+    this.#alarm.touch(this);
   }
 
-  #readGreeting(bytes: Uint8Array): void {
-    for (const byte of bytes) {
-      if (this.#head.length === GREETING.length) break;
-      if (byte !== GREETING[this.#head.length]) {
-        return this.#events.failed(`${this.#place} is not a throughput server: it greets otherwise`);
-      }
-      this.#head.push(byte);
+  #handleGreetings(now: number): void {
+    for (const flow of this.#flows) {
+      if (now >= flow.deadline) return flow.handleLate();
     }
-    if (this.#head.length < GREETING.length) return;
-    this.#cancelGreeting();
-    this.#head.length = 0;
-    this.#state = 'waiting';
-    this.greeted = true;
-    this.#events.greeted();
+    if (now >= this.#greetingLook) this.#watchGreetings();
   }
 
-  /** One may come in pieces. One that comes early ends the upload: the server's span was over first. */
-  #readReport(bytes: Uint8Array): void {
-    for (const byte of bytes.subarray(0, REPORT_BYTES - this.#head.length)) this.#head.push(byte);
-    if (this.#head.length < REPORT_BYTES) return;
-    this.reportedBytes = decodeReport(Uint8Array.from(this.#head));
-    this.done = true;
-    this.#pump.stop();
-    this.#events.reported();
+  #handleReady(): void {
+    this.#ready++;
+    this.#advance();
   }
-}
 
-function sum(lines: readonly Line[], of: (line: Line) => number): number {
-  return lines.reduce((all, line) => all + of(line), 0);
+  /** Something that the next step waits for may have come. */
+  #advance(): void {
+    const now = this.#host.clock.now();
+    if (this.#state === 'opening') {
+      // All connections are opened before the first of them says what it is for (§8).
+      if (this.#ready < this.#flows.length || this.#probe?.greeted === false) return;
+      this.#state = 'probing';
+      this.#probe?.ask(this.#id, this.#options.durationMs);
+    }
+    if (this.#state === 'probing' && this.#probe?.quiet !== false) this.#start(now);
+    if (this.#state === 'reporting') this.#finish();
+    this.#alarm.touch(this);
+  }
+
+  #start(now: number): void {
+    this.#state = 'running';
+    this.#startedAt = now;
+    this.#progressAt = now;
+    this.#nextProgress = now + this.#options.progressMs;
+    const downloads = this.#flows.filter(({ direction }) => direction === 'download').length;
+    const uploads = this.#flows.length - downloads;
+    this.#onEvent({ kind: 'started', downloads, uploads, latency: this.#probe?.working === true });
+    for (const flow of this.#flows) {
+      if (this.#state !== 'running') return;
+      flow.start(this.#id, this.#options.durationMs);
+    }
+    this.#probe?.startLoad(now);
+  }
+
+  #handleRunning(now: number): void {
+    if (now >= this.#nextProgress) this.#progress(now);
+    if (now < this.#startedAt + this.#options.durationMs) return;
+    this.#state = 'reporting';
+    this.#spanMs = now - this.#startedAt;
+    this.#downloadBytes = this.#flows.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0);
+    for (const flow of this.#flows) flow.stop();
+    this.#probe?.stopLoad(now);
+    this.#nextStop = now + STOP_EVERY_MS;
+    this.#finish();
+  }
+
+  #handleReporting(now: number): void {
+    if (now >= this.#startedAt + this.#spanMs + REPORTS_MS) {
+      return this.#fail(`${this.#place} did not report within ${REPORTS_MS / 1000} s how much it got`);
+    }
+    if (now < this.#nextStop) return;
+    this.#nextStop = now + STOP_EVERY_MS;
+    for (const flow of this.#flows) flow.askForReport();
+  }
+
+  #handleReported(): void {
+    const now = this.#host.clock.now();
+    if (this.#state === 'running' && now - this.#startedAt < EARLIEST_REPORT * this.#options.durationMs) {
+      const after = ((now - this.#startedAt) / 1000).toFixed(1);
+      return this.#fail(`${this.#place} stopped counting after ${after} s, before the time was over`);
+    }
+    if (this.#state === 'reporting') this.#finish();
+  }
+
+  /** The end, when everything is there. */
+  #finish(): void {
+    const uploads = this.#flows.filter(({ direction }) => direction === 'upload');
+    if (uploads.some(({ reportedBytes }) => reportedBytes === undefined) || this.#probe?.finished === false) return;
+    const uploadBytes = uploads.reduce((sum, { reportedBytes }) => sum + reportedBytes!, 0);
+    const measured = { spanMs: Math.round(this.#spanMs), downloadBytes: this.#downloadBytes, uploadBytes };
+    const latency = this.#probe?.latency;
+    const result = computeResult(measured, this.#options);
+    this.#end({ kind: 'done', result: latency === undefined ? result : { ...result, latency } });
+  }
+
+  #progress(now: number): void {
+    this.#nextProgress = now + this.#options.progressMs;
+    let [download, upload] = [0, 0];
+    for (const flow of this.#flows) {
+      if (flow.direction === 'download') download += flow.receivedBytes;
+      else upload += flow.uploadedBytes;
+    }
+    const [before, ms] = [this.#progressBytes, now - this.#progressAt];
+    const roundTripMs = this.#probe?.lastMs;
+    this.#progressAt = now;
+    this.#progressBytes = { download, upload };
+    this.#onEvent({
+      kind: 'progress',
+      elapsedMs: Math.round(now - this.#startedAt),
+      downloadBytes: download,
+      uploadBytes: upload,
+      downloadBitsPerSecond: rate(download - before.download, ms),
+      uploadBitsPerSecond: Math.max(0, rate(upload - before.upload, ms)),
+      ...(roundTripMs === undefined ? {} : { roundTripMs }),
+    });
+  }
+
+  #describe(flow: Flow, why: FlowFailure): string {
+    const place = this.#place;
+    if (why.kind === 'unreachable') return why.message;
+    if (why.kind === 'stranger') return `${place} is not a server for throughput measurements: it did not greet as one`;
+    if (why.kind === 'silent')
+      return `${place} is not a server for throughput measurements: it said nothing for 5 s after the connection was made`;
+    if (why.kind === 'report') return `${place} is not to be believed: it ${why.message}`;
+    const number = this.#flows.indexOf(flow) + 1;
+    const which = `${flow.direction} connection ${number} of ${this.#flows.length}`;
+    const when =
+      this.#state === 'running'
+        ? `${((this.#host.clock.now() - this.#startedAt) / 1000).toFixed(1)} s after the start`
+        : this.#state === 'reporting'
+          ? 'before it reported how much it got'
+          : 'before the measurement began';
+    const cause = why.message === undefined ? '' : `: ${why.message}`;
+    return `${place} closed ${which} ${when}${cause}`;
+  }
+
+  #fail(message: string): void {
+    this.#end({ kind: 'failed', message });
+  }
+
+  #end(end: SpeedtestEnd): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    for (const flow of this.#flows) flow.abort();
+    this.#probe?.abort();
+    this.#alarm.forget(this);
+    this.#alarm.close();
+    this.#resolve(end);
+  }
 }

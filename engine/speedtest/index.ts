@@ -1,4 +1,4 @@
-/** The measurement tool: `protocol/data-plane.md` §8. */
+/** Throughput measurement: the server's side and the client's. */
 
 export { startSpeedtest } from './client.ts';
 export { startSpeedtestServer } from './server.ts';

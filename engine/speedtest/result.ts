@@ -1,53 +1,66 @@
-/** What a run came to, computed as the reference's TrafficClient does it: `protocol/data-plane.md` §8. */
+import type { RoundTripSummary } from './round-trips.ts';
 
-import type { Spread } from './latency.ts';
-
-/** A full frame of Ethernet for the TCP payload in it. */
-export const ETHERNET_CORRECTION = 1514 / 1460;
-
-export interface Measured {
-  readonly elapsedMs: number;
-  /** Bytes of TCP payload. */
+/** What was measured. */
+export interface Measurement {
+  /** How long data was sent, milliseconds. */
+  readonly spanMs: number;
+  /** Bytes in TCP: downloaded as this side counted them, uploaded as the server reported them. */
   readonly downloadBytes: number;
   readonly uploadBytes: number;
 }
 
 export interface ResultOptions {
-  /** Count TCP payload only, not what Ethernet makes of it. */
-  readonly raw: boolean;
-  /** The machine between both ends has every byte twice, once in and once out. */
+  /** Count what the bytes take on an Ethernet: 1514 for every 1460. */
+  readonly correction: boolean;
+  /** The data crossed the measured link or device twice: doubles the throughputs, and not the volumes. */
   readonly double: boolean;
 }
 
-export interface SpeedtestResult extends ResultOptions {
-  readonly elapsedMs: number;
-  readonly connections: number;
-  readonly download: Volume;
-  readonly upload: Volume;
-  readonly total: Volume;
-  /** Round trips before and during the run, ms; of a server of ours only. */
-  readonly latency?: { readonly idle: Spread; readonly loaded: Spread };
-}
-
+/** Bytes, and bits per second. */
 export interface Volume {
   readonly bytes: number;
-  /** Average. */
   readonly bitsPerSecond: number;
 }
 
-export function computeResult(
-  { elapsedMs, downloadBytes, uploadBytes }: Measured,
-  { raw, double }: ResultOptions,
-): Pick<SpeedtestResult, 'download' | 'upload' | 'total'> {
+export interface SpeedtestResult extends ResultOptions {
+  readonly spanMs: number;
+  readonly download: Volume;
+  readonly upload: Volume;
+  readonly total: Volume;
+  /** Round trips on a connection of their own; absent when the server has no echo, or none was wanted. */
+  readonly latency?: Latency;
+}
+
+export interface Latency {
+  /** Before the run; absent when nothing came back. */
+  readonly idle?: RoundTripSummary;
+  /** During it. */
+  readonly load?: RoundTripSummary;
+  /** Asked and not answered by the end. */
+  readonly unanswered: number;
+}
+
+/** Ethernet frame with its header and the most TCP payload in it, without TCP options. */
+const FRAME_BYTES = 1514;
+const PAYLOAD_BYTES = 1460;
+
+/** `protocol/data-plane.md` §8. Everything is rounded down to whole numbers, as the reference does. */
+export function computeResult(measured: Measurement, options: ResultOptions): SpeedtestResult {
+  const { spanMs } = measured;
   const volume = (payload: number): Volume => {
-    const bytes = raw ? payload : Math.floor(payload * ETHERNET_CORRECTION);
-    const rate = elapsedMs > 0 ? (bytes * 8 * 1000) / elapsedMs : 0;
-    return { bytes, bitsPerSecond: Math.floor(double ? rate * 2 : rate) };
+    const bytes = options.correction ? Math.floor((payload * FRAME_BYTES) / PAYLOAD_BYTES) : payload;
+    return { bytes, bitsPerSecond: rate(bytes, spanMs, options.double) };
   };
-  const [download, upload] = [volume(downloadBytes), volume(uploadBytes)];
+  const download = volume(measured.downloadBytes);
+  const upload = volume(measured.uploadBytes);
   const total = {
     bytes: download.bytes + upload.bytes,
     bitsPerSecond: download.bitsPerSecond + upload.bitsPerSecond,
   };
-  return { download, upload, total };
+  return { correction: options.correction, double: options.double, spanMs, download, upload, total };
+}
+
+/** Bits per second. */
+export function rate(bytes: number, ms: number, double = false): number {
+  return ms <= 0 ? 0 : Math.floor((bytes * 8 * 1000) / ms) * (double ? 2 : 1);
 }

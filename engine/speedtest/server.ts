@@ -1,297 +1,118 @@
-import type { Channel, ChannelHandler, Host, Listener, Log } from '../host.ts';
-import { CONTENT_BYTES, Pump } from './pump.ts';
-import {
-  content,
-  dataBefore,
-  decodeHeader,
-  ECHO_BYTES,
-  ECHO_GREETING,
-  encodeReport,
-  GREETING,
-  HEADER_BYTES,
-  type Header,
-} from './wire.ts';
+import type { ChannelHandler, Host, Listener, Log, TcpStream } from '../host.ts';
+import { Alarm } from './alarm.ts';
+import { createFiller } from './filler.ts';
+import type { RunningSpeedtestServer, SpeedtestServerEvent, SpeedtestServerOptions } from './options.ts';
+import { Runs } from './runs.ts';
+import { Visitor, type VisitorEvents } from './visitor.ts';
 
-export interface SpeedtestServerOptions {
-  readonly listen: readonly { readonly host: string; readonly port: number }[];
-}
+/** What the server needs of a host. */
+export type SpeedtestHost = Pick<Host, 'tcp' | 'clock' | 'scheduler' | 'random'>;
 
-/** A run that is over: all of its connections are gone. */
-export interface FinishedRun {
-  readonly peer: string;
-  readonly connections: number;
-  readonly seconds: number;
-  /** TCP payload, headers included (§8.4); of downloads what the system took to send. */
-  readonly uploadBytes: number;
-  readonly downloadBytes: number;
-}
-
-export interface RunningSpeedtestServer {
-  /** `host:port` of every listener. */
-  readonly listeners: readonly string[];
-  close(): Promise<void>;
-}
-
-/** Connections at a time: 32 runs of the most connections. Whoever comes then is turned away. */
+/** Connections at a time, of all clients: each costs a descriptor, some 10 KiB, and the kernel's buffers. */
 const CONNECTIONS_MAX = 1_024;
-/** Milliseconds in which a header is to come: a client opens all of its connections first. */
-const HEADER_MS = 60_000;
-/** Milliseconds in which the rest of a header is to come. */
-const SHORT_MS = 1_000;
-/** Milliseconds without any byte, and of a run whose span is known, until a connection is given up (§8.7). */
-const IDLE_MS = 600_000;
-const lifetimeMs = (spanMs: number): number => 3 * spanMs + 180_000;
-/** Milliseconds between two reports (§8.6). */
-const REPORT_MS = 100;
-/** More than any span is: a day. */
-const SPAN_MAX_MS = 86_400_000;
+/**
+ * Those of them that have not said what they are for. The one that has been silent longest makes room for the next: a flood
+ * of strangers pushes itself out, where refusing newcomers would shut everybody out for ten minutes.
+ */
+const STRANGERS_MAX = 256;
+/** Not so often as connections can be refused. */
+const COMPLAIN_EVERY_MS = 10_000;
 
-/** Listens, or rejects with a `HostError`. */
+/**
+ * Listens, and serves whoever comes (`protocol/data-plane.md` §8). Rejects with a `HostError` when the port cannot be had.
+ *
+ * @param tell Is told of every run.
+ */
 export async function startSpeedtestServer(
-  host: Host,
+  host: SpeedtestHost,
   options: SpeedtestServerOptions,
   log: Log,
-  onRun: (run: FinishedRun) => void,
+  tell: (event: SpeedtestServerEvent) => void,
 ): Promise<RunningSpeedtestServer> {
-  const server = new SpeedtestServer(host, log, onRun);
-  try {
-    for (const place of options.listen) await server.listen(place);
-  } catch (error) {
-    await server.close();
-    throw error;
-  }
+  const server = new SpeedtestServer(host, log, tell);
+  await server.open(options);
   return server;
 }
 
-/** Connections of one run, and what they came to. */
-interface Run {
-  readonly peer: string;
-  readonly startedAt: number;
-  readonly open: Set<Visitor>;
-  connections: number;
-  uploadBytes: number;
-  downloadBytes: number;
-}
-
 class SpeedtestServer implements RunningSpeedtestServer {
-  readonly #host: Host;
+  listener = '';
+  readonly #host: SpeedtestHost;
   readonly #log: Log;
-  readonly #onRun: (run: FinishedRun) => void;
-  readonly #content: Uint8Array;
-  readonly #listeners: Listener[] = [];
+  readonly #filler: Uint8Array;
+  readonly #alarm: Alarm;
+  readonly #runs: Runs;
   readonly #visitors = new Set<Visitor>();
-  readonly #runs = new Map<string, Run>();
-  #strangers = 0;
+  /** In the order in which they came. */
+  readonly #strangers = new Set<Visitor>();
+  readonly #events: VisitorEvents;
+  #listening: Listener | undefined;
+  #complainedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(host: Host, log: Log, onRun: (run: FinishedRun) => void) {
+  constructor(host: SpeedtestHost, log: Log, tell: (event: SpeedtestServerEvent) => void) {
     this.#host = host;
     this.#log = log;
-    this.#onRun = onRun;
-    this.#content = content(CONTENT_BYTES, host.random);
+    this.#filler = createFiller(host.random);
+    this.#alarm = new Alarm(host);
+    this.#runs = new Runs(tell);
+    this.#events = {
+      admit: (visitor) => this.#admit(visitor),
+      reporting: (visitor) => this.#runs.quieten(visitor),
+      gone: (visitor) => this.#forget(visitor),
+      touch: (timed) => this.#alarm.touch(timed),
+    };
   }
 
-  async listen(place: { host: string; port: number }): Promise<void> {
-    this.#listeners.push(await this.#host.plain.listen(place, (channel) => this.#accept(channel)));
-  }
-
-  get listeners(): readonly string[] {
-    return this.#listeners.map(({ local: { address, port } }) =>
-      address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
-    );
+  async open({ host, port }: SpeedtestServerOptions): Promise<void> {
+    this.#listening = await this.#host.tcp.listen({ host, port }, (stream) => this.#accept(stream));
+    const { address, port: bound } = this.#listening.local;
+    this.listener = address.includes(':') ? `[${address}]:${bound}` : `${address}:${bound}`;
   }
 
   async close(): Promise<void> {
-    const closing = this.#listeners.splice(0).map((listener) => listener.close());
+    await this.#listening?.close();
     for (const visitor of [...this.#visitors]) visitor.abort();
-    await Promise.all(closing);
+    this.#alarm.close();
   }
 
-  #accept(channel: Channel): ChannelHandler {
-    const visitor = new Visitor(this.#host, channel, this.#content, {
-      started: (header) => this.#enter(visitor, header),
-      reporting: () => this.#endUploads(visitor),
-      gone: () => this.#leave(visitor),
-    });
-    this.#visitors.add(visitor);
-    if (this.#visitors.size > CONNECTIONS_MAX) {
-      this.#log('warn', 'too many connections: one is turned away', { limit: CONNECTIONS_MAX, peer: visitor.peer });
-      visitor.abort();
+  #accept(stream: TcpStream): ChannelHandler {
+    if (this.#visitors.size >= CONNECTIONS_MAX) {
+      this.#complain('too many connections: refused one', { peer: stream.remote.address, most: CONNECTIONS_MAX });
+      return refusal(stream);
     }
+    if (this.#strangers.size >= STRANGERS_MAX) {
+      const [oldest] = this.#strangers;
+      oldest!.abort();
+      this.#complain('too many connections that say nothing: closed the oldest', { most: STRANGERS_MAX });
+    }
+    const visitor = new Visitor(stream, this.#host, this.#filler, this.#events);
+    this.#visitors.add(visitor);
+    this.#strangers.add(visitor);
     return visitor;
   }
 
-  #enter(visitor: Visitor, { way, run, spanMs }: Header): void {
-    if (way === 'echo') return;
-    // Without a number a connection is a run of its own.
-    const key = `${visitor.address} ${run === '' ? `alone ${this.#strangers++}` : run}`;
-    const found = this.#runs.get(key) ?? {
-      ...{ peer: visitor.address, startedAt: this.#host.clock.now(), open: new Set() },
-      ...{ connections: 0, uploadBytes: 0, downloadBytes: 0 },
-    };
-    if (found.connections === 0) this.#log('info', 'run started', { peer: visitor.peer, way, span: spanMs / 1000 });
-    found.connections++;
-    found.open.add(visitor);
-    visitor.run = key;
-    this.#runs.set(key, found);
+  #admit(visitor: Visitor): boolean {
+    this.#strangers.delete(visitor);
+    if (this.#runs.join(visitor, this.#host.clock.now())) return true;
+    this.#complain('a run with too many connections: refused one', { peer: visitor.peer });
+    return false;
   }
 
-  /** The span of one is that of all. */
-  #endUploads(visitor: Visitor): void {
-    for (const other of this.#runs.get(visitor.run ?? '')?.open ?? []) other.report();
-  }
-
-  #leave(visitor: Visitor): void {
+  #forget(visitor: Visitor): void {
+    this.#strangers.delete(visitor);
     this.#visitors.delete(visitor);
-    const run = this.#runs.get(visitor.run ?? '');
-    if (run === undefined) return;
-    run.open.delete(visitor);
-    run.uploadBytes += visitor.uploadBytes;
-    run.downloadBytes += visitor.downloadBytes;
-    if (run.open.size > 0) return;
-    this.#runs.delete(visitor.run!);
-    const { peer, connections, uploadBytes, downloadBytes } = run;
-    const seconds = Math.round(this.#host.clock.now() - run.startedAt) / 1000;
-    const finished = { peer, connections, seconds, uploadBytes, downloadBytes };
-    this.#log('info', 'run ended', finished);
-    this.#onRun(finished);
-  }
-}
-
-interface VisitorEvents {
-  readonly started: (header: Header) => void;
-  readonly reporting: () => void;
-  readonly gone: () => void;
-}
-
-/** A connection of a client. */
-class Visitor implements ChannelHandler {
-  uploadBytes = 0;
-  run: string | undefined;
-  readonly #host: Host;
-  readonly #channel: Channel;
-  readonly #pump: Pump;
-  readonly #events: VisitorEvents;
-  readonly #head = new Uint8Array(HEADER_BYTES);
-  #headBytes = 0;
-  #state: 'header' | 'upload' | 'download' | 'echo' | 'report' | 'over' = 'header';
-  #spanMs = 0;
-  /** When the first data came, ms; undefined before. */
-  #since: number | undefined;
-  /** Until when it is kept, ms. */
-  #keptUntil: number;
-  #cancel: () => void;
-
-  constructor(host: Host, channel: Channel, data: Uint8Array, events: VisitorEvents) {
-    this.#host = host;
-    this.#channel = channel;
-    this.#events = events;
-    this.#pump = new Pump(channel, data, host.scheduler);
-    this.#keptUntil = host.clock.now() + HEADER_MS;
-    this.#cancel = host.scheduler.after(HEADER_MS, this.#look);
+    this.#alarm.forget(visitor);
+    this.#runs.leave(visitor, this.#host.clock.now());
   }
 
-  get address(): string {
-    return this.#channel.remote.address;
-  }
-
-  get peer(): string {
-    return `${this.address}:${this.#channel.remote.port}`;
-  }
-
-  get downloadBytes(): number {
-    return this.#pump.bytes;
-  }
-
-  abort(): void {
-    this.#channel.abort();
-  }
-
-  opened(): void {
-    this.#channel.write(GREETING);
-  }
-
-  data(bytes: Uint8Array): void {
-    let rest = bytes;
-    if (this.#state === 'header') {
-      const taken = Math.min(HEADER_BYTES - this.#headBytes, bytes.length);
-      this.#head.set(bytes.subarray(0, taken), this.#headBytes);
-      this.#headBytes += taken;
-      rest = bytes.subarray(taken);
-      if (this.#headBytes < HEADER_BYTES) return this.#keepFor(SHORT_MS);
-      this.#start();
-    }
-    if (this.#state === 'upload' && rest.length > 0) this.#count(rest);
-    else if (this.#state === 'echo') this.#echo(rest);
-  }
-
-  writable(): void {
-    this.#pump.handleWritable();
-  }
-
-  closed(): void {
-    this.#state = 'over';
-    this.#cancel();
-    this.#pump.stop();
-    this.#events.gone();
-  }
-
-  /** Says what an upload came to, until the client closes. */
-  report(): void {
-    if (this.#state !== 'upload') return;
-    this.#state = 'report';
-    this.#events.reporting();
-    const say = (): void => {
-      if (this.#state !== 'report' || this.#host.clock.now() >= this.#keptUntil) return this.#channel.abort();
-      if (this.#channel.writable) this.#channel.write(encodeReport(this.uploadBytes));
-      this.#cancel = this.#host.scheduler.after(REPORT_MS, say);
-    };
-    this.#cancel();
-    say();
-  }
-
-  #start(): void {
-    const { way, run, spanMs } = decodeHeader(this.#head.subarray(0, this.#headBytes));
-    this.#spanMs = spanMs > SPAN_MAX_MS ? 0 : spanMs;
-    this.#state = way;
-    this.#events.started({ way, run, spanMs: this.#spanMs });
-    this.#keepFor(this.#spanMs > 0 && way !== 'echo' ? lifetimeMs(this.#spanMs) : IDLE_MS);
-    if (way === 'upload') this.uploadBytes = this.#headBytes;
-    else if (way === 'download') this.#pump.start();
-    else this.#channel.write(ECHO_GREETING);
-  }
-
-  #count(bytes: Uint8Array): void {
+  #complain(message: string, fields: Readonly<Record<string, unknown>>): void {
     const now = this.#host.clock.now();
-    this.#since ??= now;
-    // What comes behind the span is not counted.
-    if (this.#spanMs > 0 && now - this.#since > this.#spanMs) return this.report();
-    const data = dataBefore(bytes);
-    this.uploadBytes += data;
-    if (data < bytes.length) this.report();
-    else if (this.#spanMs === 0) this.#keptUntil = now + IDLE_MS;
+    if (now < this.#complainedAt + COMPLAIN_EVERY_MS) return;
+    this.#complainedAt = now;
+    this.#log('warn', message, fields);
   }
+}
 
-  /** A client has one round trip under way at a time. */
-  #echo(bytes: Uint8Array): void {
-    if (bytes.length > ECHO_BYTES) return this.#channel.abort();
-    if (bytes.length > 0 && this.#channel.write(bytes) < bytes.length) this.#channel.abort();
-    this.#keptUntil = this.#host.clock.now() + HEADER_MS;
-  }
-
-  #keepFor(ms: number): void {
-    this.#keptUntil = this.#host.clock.now() + ms;
-    this.#cancel();
-    this.#cancel = this.#host.scheduler.after(ms, this.#look);
-  }
-
-  readonly #look = (): void => {
-    const left = this.#keptUntil - this.#host.clock.now();
-    if (left > 0) {
-      this.#cancel = this.#host.scheduler.after(left, this.#look);
-    } else if (this.#state === 'header' && this.#headBytes > 0) {
-      this.#start();
-    } else {
-      this.#channel.abort();
-    }
-  };
+/** Closes a connection as soon as it is there. */
+function refusal(stream: TcpStream): ChannelHandler {
+  return { opened: () => stream.abort(), data() {}, writable() {}, closed() {} };
 }

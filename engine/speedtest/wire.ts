@@ -1,59 +1,68 @@
-/** What the measurement tool says on its connections: `protocol/data-plane.md` §8. Plain TCP, all numbers big-endian. */
+/** What travels on the connections of a throughput measurement: `protocol/data-plane.md` §8. */
 
-/** The port of the reference's TrafficServer. */
 export const SPEEDTEST_PORT = 9821;
-export const CONNECTIONS_MAX = 32;
 
-/** `TrafficServer`, CR, LF, NUL: what a server says first. */
-export const GREETING = ascii('TrafficServer\r\n\0');
+/** "TrafficServer", CR, LF, NUL: the first bytes from the server. */
+export const GREETING: Uint8Array = ascii('TrafficServer\r\n\0');
 
-/** Of a header: the direction, a number that the connections of a run have in common, and how long it is to take. */
 export const HEADER_BYTES = 17;
-const UPLOAD = 0;
-const DOWNLOAD = 1;
-/** Ours, beside the reference, which takes it for a download: the connection is for round trips. */
-const ECHO = 0x45;
-
-export type Way = 'upload' | 'download' | 'echo';
-
-export interface Header {
-  readonly way: Way;
-  /** Hexadecimal; empty when the header was short. */
-  readonly run: string;
-  /** Milliseconds; 0 when the header was short. */
-  readonly spanMs: number;
-}
-
-/**
- * What a server of ours says before it sends back what it gets. The mark is in no data of a reference's server (§8.3): who
- * gets that instead has another kind of server.
- */
-export const ECHO_GREETING = ascii('echo!\r\n\0');
-/** A round trip: these bytes there and back. */
-export const ECHO_BYTES = 16;
-
-/** Never occurs in data: many of it end an upload. */
-export const END_MARK = 0x21;
-export const END_BYTES = 512;
-/** What an upload came to: a number of bytes, again and again. */
 export const REPORT_BYTES = 8;
 
-/** @param run Eight random bytes. */
-export function encodeHeader(way: Way, run: Uint8Array, spanMs: number): Uint8Array {
+/** The one byte that data never holds. A read of the server that begins with it ends the upload. */
+export const STOP = 0x21;
+/** What the client sends of it at a time, and how often, until the server reports. */
+export const STOP_BYTES = 512;
+export const STOP_EVERY_MS = 200;
+export const REPORT_EVERY_MS = 100;
+
+export type Direction = 'upload' | 'download';
+
+/**
+ * What a connection is for. `echo` is ours: on it the server sends back what it gets, so that round trips can be measured
+ * during the run. A server that does not know it takes it for a download.
+ */
+export interface Header {
+  readonly purpose: Direction | 'echo';
+  /** The same on all connections of a run; undefined when the header was cut short. */
+  readonly id: bigint | undefined;
+  /** How long the client is going to measure, milliseconds; undefined when the header was cut short or says nothing. */
+  readonly spanMs: number | undefined;
+}
+
+const UPLOAD = 0;
+const DOWNLOAD = 1;
+const ECHO = 0x45;
+/** In the upper half of the span, which is 0 in every span below 49 days: "ELEC". */
+const ECHO_MARK = 0x454c_4543;
+
+/**
+ * The server's answer to a header that asks for an echo. It begins with the byte that data never holds, so that its first
+ * byte tells whether the server knows echoes or sends data.
+ */
+export const ECHO_ANSWER: Uint8Array = ascii('!Etherloom echo\n');
+/** A round trip is measured with so many bytes. */
+export const ECHO_BYTES = 8;
+
+export function encodeHeader(purpose: Header['purpose'], id: bigint, spanMs: number): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
-  bytes[0] = way === 'upload' ? UPLOAD : way === 'download' ? DOWNLOAD : ECHO;
-  bytes.set(run, 1);
-  new DataView(bytes.buffer).setBigUint64(9, BigInt(spanMs));
+  const view = new DataView(bytes.buffer);
+  bytes[0] = purpose === 'echo' ? ECHO : purpose === 'upload' ? UPLOAD : DOWNLOAD;
+  view.setBigUint64(1, id);
+  if (purpose === 'echo') view.setUint32(9, ECHO_MARK);
+  view.setUint32(13, spanMs);
   return bytes;
 }
 
-/** Of a short one, which the reference takes too, only the direction is known (§8.2). At least one byte. */
+/** @param bytes At least one; what is missing behind it counts as not said. */
 export function decodeHeader(bytes: Uint8Array): Header {
-  const way = bytes[0] === UPLOAD ? 'upload' : bytes[0] === ECHO ? 'echo' : 'download';
-  if (bytes.length < HEADER_BYTES) return { way: way === 'echo' ? 'download' : way, run: '', spanMs: 0 };
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const run = Array.from(bytes.subarray(1, 9), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { way, run, spanMs: Number(view.getBigUint64(9)) };
+  const purpose = bytes[0] === UPLOAD ? 'upload' : 'download';
+  if (bytes.length < HEADER_BYTES) return { purpose, id: undefined, spanMs: undefined };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  const id = view.getBigUint64(1);
+  if (bytes[0] === ECHO && view.getUint32(9) === ECHO_MARK) return { purpose: 'echo', id, spanMs: view.getUint32(13) };
+  // More than 2 ** 53 milliseconds are as good as any number.
+  const spanMs = Number(view.getBigUint64(9));
+  return { purpose, id, spanMs: spanMs === 0 ? undefined : spanMs };
 }
 
 export function encodeReport(bytes: number): Uint8Array {
@@ -62,29 +71,15 @@ export function encodeReport(bytes: number): Uint8Array {
   return report;
 }
 
-export function decodeReport(report: Uint8Array): number {
-  return Number(new DataView(report.buffer, report.byteOffset, REPORT_BYTES).getBigUint64(0));
+export function decodeReport(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset, REPORT_BYTES).getBigUint64(0);
 }
 
-/** Bytes of an upload in a chunk: all, or those in front of the mark. As data has no mark, its last byte tells. */
-export function dataBefore(chunk: Uint8Array): number {
-  return chunk.at(-1) === END_MARK ? chunk.indexOf(END_MARK) : chunk.length;
-}
-
-/** Data that nothing on the way can compress, without the mark. */
-export function content(bytes: number, random: (bytes: number) => Uint8Array): Uint8Array {
-  // Four random bytes are enough to tell runs apart; what follows is a xorshift (Marsaglia 2003), which need not be secret.
-  const seed = random(4);
-  let state = new DataView(seed.buffer, seed.byteOffset).getUint32(0) | 1;
-  const data = new Uint8Array(bytes);
-  for (let i = 0; i < bytes; i++) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    const byte = (state >>> 11) & 0xff;
-    data[i] = byte === END_MARK ? 0x5f : byte;
-  }
-  return data;
+/** Whether `bytes` begins as `expected` does, as far as both go. */
+export function agrees(bytes: Uint8Array, expected: Uint8Array): boolean {
+  const length = Math.min(bytes.length, expected.length);
+  for (let i = 0; i < length; i++) if (bytes[i] !== expected[i]) return false;
+  return true;
 }
 
 function ascii(text: string): Uint8Array {

@@ -71,7 +71,7 @@ function clientHandlers(approach: Approach, opened: (socket: Socket<Carrier>) =>
   };
 }
 
-const dialer: Dialer = {
+export const dialer: Dialer = {
   dial(host, port, approach) {
     let bare: BareSocket | undefined;
     Bun.connect<Carrier>({
@@ -125,7 +125,10 @@ function openTls(to: { hostname: string; port: number }, approach: Approach): ()
 }
 
 /** A way without a step in between: Bun's TLS makes the TCP connection itself. */
-const direct: Dialer = { ...dialer, dial: (hostname, port, approach) => openTls({ hostname, port }, approach) };
+const direct: Dialer = {
+  ...dialer,
+  dial: (hostname, port, approach: Approach) => openTls({ hostname, port }, approach),
+};
 
 /** TLS to a target, directly or through a proxy. */
 export function connect(options: ConnectOptions, handler: ChannelHandler): Channel {

@@ -1,10 +1,10 @@
-import type { Listener, Place } from '../../engine/host.ts';
+import type { Listener, ListenOptions } from '../../engine/host.ts';
 import type { Handshakes } from '../shared/handshakes.ts';
 import { listenFailure } from '../shared/network-errors.ts';
 
 /** Opens a port. Throws a `HostError`. @param handshakes Those that end with it. */
 export function startListening<T>(
-  { host, port }: Place,
+  { host, port }: Pick<ListenOptions, 'host' | 'port'>,
   handshakes: Pick<Handshakes<unknown>, 'clear'>,
   open: () => Bun.TCPSocketListener<T>,
 ): Listener {

@@ -3,7 +3,8 @@ import { constants } from 'node:os';
 /** In `errno.h`, but not in Node's table: the file is there and what it belonged to is gone. */
 export const EBADFD = 77;
 
-export const { EAGAIN, EBADF, EBUSY, EINTR, EINVAL, EIO, ENODEV, ENOENT } = constants.errno;
+export const { EAGAIN, EBADF, EBUSY, EINTR, EINVAL, EIO, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENOENT, ENXIO, EPERM } =
+  constants.errno;
 
 const NAMES = new Map<number, string>([
   [EBADFD, 'EBADFD'],

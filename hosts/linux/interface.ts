@@ -138,10 +138,19 @@ export class Interface {
   }
 
   up(): void {
+    this.#setUp(true, 'bring it up');
+  }
+
+  down(): void {
+    this.#setUp(false, 'take it down');
+  }
+
+  #setUp(up: boolean, action: string): void {
     const request = this.#request.reset(this.#name);
     this.#call(SIOCGIFFLAGS, request, 'read its state');
-    request.setUint16(0, request.getUint16(0) | IFF_UP);
-    this.#call(SIOCSIFFLAGS, request, 'bring it up');
+    const flags = request.getUint16(0);
+    request.setUint16(0, up ? flags | IFF_UP : flags & ~IFF_UP);
+    this.#call(SIOCSIFFLAGS, request, action);
   }
 
   #addIpv4(cidr: Cidr, text: string): void {

@@ -9,6 +9,12 @@ export interface Libc {
   read(fd: number, address: number, bytes: number): number;
   write(fd: number, address: number, bytes: number): number;
   recv(fd: number, address: number, bytes: number, flags: number): number;
+  /** @param messages Address of `struct mmsghdr`s. Returns how many were received. */
+  recvmmsg(fd: number, messages: number, count: number, flags: number, timeout: number): number;
+  /** Likewise; how many were sent. */
+  sendmmsg(fd: number, messages: number, count: number, flags: number): number;
+  /** @param address Address of a `struct sockaddr`. */
+  bind(fd: number, address: number, bytes: number): number;
   /** @param argument Address of a struct, or a number, as the request has it. */
   ioctl(fd: number, request: number, argument: number): number;
   /** Of the commands with a number as argument. */
@@ -45,6 +51,9 @@ export const SIGNATURES = {
   read: ['int', ['int', 'address', 'size']],
   write: ['int', ['int', 'address', 'size']],
   recv: ['int', ['int', 'address', 'size', 'int']],
+  recvmmsg: ['int', ['int', 'address', 'int', 'int', 'address']],
+  sendmmsg: ['int', ['int', 'address', 'int', 'int']],
+  bind: ['int', ['int', 'address', 'int']],
   ioctl: ['int', ['int', 'size', 'address']],
   fcntl: ['int', ['int', 'int', 'int']],
   socket: ['int', ['int', 'int', 'int']],
@@ -62,5 +71,8 @@ export const O_CLOEXEC = 0x80000;
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const AF_PACKET = 17;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;

@@ -104,6 +104,10 @@ export class LinuxTap implements Tap {
     return taken;
   }
 
+  lost(): Readonly<Record<string, number>> {
+    return this.refused === 0 ? {} : { 'refused-by-kernel': this.refused };
+  }
+
   arm(): void {
     if (this.#state === 'open') this.#watch.arm();
   }
@@ -202,9 +206,15 @@ function openControl(libc: Libc): number {
   return fd;
 }
 
+/** What devices need: the C library, and what waits for them. */
+export interface Kernel {
+  readonly libc: Libc;
+  readonly poller: Poller;
+}
+
 /** TAP devices of Linux. @param load Loads the C library; called with the first device. */
-export function createTaps(load: () => { libc: Libc; poller: Poller }): Taps {
-  let loaded: { libc: Libc; poller: Poller } | undefined;
+export function createTaps(load: () => Kernel): Taps {
+  let loaded: Kernel | undefined;
   return {
     open(options: TapOptions, handler: TapHandler): Tap {
       const checked = checkTapOptions(options);

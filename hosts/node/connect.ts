@@ -36,7 +36,7 @@ function startClient(socket: Duplex, { host, ca, minimum = 'TLSv1.2' }: ConnectO
   }
 }
 
-const dialer: Dialer = {
+export const dialer: Dialer = {
   dial(host, port, approach) {
     const events: WireEvents = { ...NOBODY, ended: (error) => approach.fail(error) };
     const options = { host, port, autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS };

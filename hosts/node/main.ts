@@ -1,7 +1,8 @@
 import type { Host } from '../../engine/host.ts';
+import { createBridges } from '../linux/bridges.ts';
 import { machines } from '../linux/machine/machine.ts';
 import { Poller } from '../linux/poller.ts';
-import { createTaps } from '../linux/tap.ts';
+import { createTaps, type Kernel } from '../linux/tap.ts';
 import { watchAddresses } from '../shared/addresses.ts';
 import { certificates } from '../shared/certificates.ts';
 import { clock } from '../shared/clock.ts';
@@ -11,19 +12,25 @@ import { describeRuntime } from '../shared/runtime.ts';
 import { scheduler } from '../shared/scheduler.ts';
 import { loadLibc } from './libc.ts';
 import { network } from './network.ts';
-import { plain } from './plain.ts';
+import { tcp } from './tcp.ts';
 import { startWaiter } from './waiter.ts';
 
 /** What Node lends to the engine. Call it once in a process. */
 export function createHost(): Host {
+  let loaded: Kernel | undefined;
+  const load = (): Kernel => {
+    if (loaded === undefined) {
+      const libc = loadLibc();
+      loaded = { libc, poller: new Poller(libc, startWaiter) };
+    }
+    return loaded;
+  };
   return {
     network,
-    plain,
+    tcp,
     certificates,
-    taps: createTaps(() => {
-      const libc = loadLibc();
-      return { libc, poller: new Poller(libc, startWaiter) };
-    }),
+    taps: createTaps(load),
+    bridges: createBridges(load),
     clock,
     scheduler,
     random,

@@ -1,4 +1,4 @@
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import tls from 'node:tls';
 import type {
   Address,
@@ -20,7 +20,6 @@ import { describeProtocol } from '../shared/security.ts';
 import { BareSocket } from './bare-socket.ts';
 import { connect } from './connect.ts';
 import { loadLibc } from './libc.ts';
-import { bind, closing } from './listening.ts';
 import { LeavableWire } from './tls-wire.ts';
 
 const PREFERRED_CIPHER = 'TLS_AES_128_GCM_SHA256';
@@ -115,6 +114,18 @@ function acceptByEngine(
 
 let libc: Libc | undefined;
 
+/** Opens the port, or rejects with a `HostError`. */
+function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(listenFailure(host, port, error)));
+    server.listen({ host, port }, () => {
+      // What goes wrong from now on concerns single connections, such as too many open files.
+      server.removeAllListeners('error').on('error', () => undefined);
+      resolve();
+    });
+  });
+}
+
 async function listen(options: ListenOptions, onChannel: (channel: Channel) => ChannelHandler): Promise<Listener> {
   const handshakes = new Handshakes<string>();
   // Both sockets of a connection, the plain and the TLS one, know its four numbers and not each other.
@@ -149,7 +160,18 @@ async function listen(options: ListenOptions, onChannel: (channel: Channel) => C
     });
   });
   await bind(server, options);
-  return closing(server, () => handshakes.clear());
+  const { address, port } = server.address() as { address: string; port: number };
+  return {
+    local: { address, port },
+    close() {
+      handshakes.clear();
+      return new Promise((resolve) => {
+        // Node's own callback waits for the last connection; the port is free at once.
+        server.close();
+        resolve();
+      });
+    },
+  };
 }
 
 /** TLS over TCP with `node:tls`. */

@@ -16,13 +16,19 @@ import { ProxyWalk } from './proxy-walk.ts';
 import { describeProxy, describeRoute } from './route.ts';
 import { describeSecurity } from './security.ts';
 
+/** Who is told how a TCP connection that is being opened turned out. */
+export interface Dialled {
+  connected(plain: PlainWire): void;
+  fail(error: unknown): void;
+}
+
 /** What a runtime does for a connection that is being made. */
 export interface Dialer {
   /**
    * Opens a TCP connection; `approach.connected` or `approach.fail` follows. May throw.
    * @returns Gives the attempt up, where the runtime can. The approach does not mind calls that come all the same.
    */
-  dial(host: string, port: number, approach: Approach): () => void;
+  dial(host: string, port: number, approach: Dialled): () => void;
   /**
    * Starts TLS right on the connection; `approach.secured` or `approach.fail` follows. `plain` is the dialer's from now
    * on. May throw.
@@ -43,7 +49,7 @@ export const RESET: Error = Object.assign(new Error('connection reset'), { code:
  * A connection that is being made, step by step: TCP to the target or to the proxy, the handshake with the proxy, TLS.
  * What goes wrong is said of the step it went wrong in. Until the channel is open this is its wire, or the step is.
  */
-export class Approach implements Wire {
+export class Approach implements Wire, Dialled {
   readonly options: ConnectOptions;
   readonly channel: WireChannel;
   readonly busy = true;

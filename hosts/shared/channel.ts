@@ -193,7 +193,7 @@ export class WireChannel implements Channel, WireEvents {
     else this.#releaseHeld();
   }
 
-  /** @param security Undefined without TLS. */
+  /** @param security Undefined for a connection that has no TLS. */
   opened(security: ChannelSecurity | undefined, local: Address, remote: Address): void {
     if (this.#state !== 'opening') return;
     this.#state = 'open';

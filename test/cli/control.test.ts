@@ -124,7 +124,7 @@ describe('etherloom status', () => {
     const { folder } = await setUp();
     const io = Object.assign(fakeIo({ folder }), { uid: 4711 });
     expect(await runCommand(['status'], io)).toBe(9);
-    expect(io.err()).toContain('no running server or client of this user was found');
+    expect(io.err()).toContain('no running server, client or bridge of this user was found');
     expect(io.err()).toContain('etherloom server');
     const asked = fakeIo({ folder });
     expect(await runCommand(['status', '--json', '--socket', path.join(folder, 'none.sock')], asked)).toBe(9);

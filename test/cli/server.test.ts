@@ -46,7 +46,7 @@ describe('a server in the foreground', () => {
         { host: '127.0.0.1', port: 5555 },
         { host: '::', port: 0 },
       ],
-      hubs: [{ name: 'lab', users: [{ name: 'guest' }], taps: [], stormLimit: 32 }],
+      hubs: [{ name: 'lab', users: [{ name: 'guest' }], taps: [], bridges: [], stormLimit: 32 }],
     });
     expect(engine.servers[0]!.certificate).toMatch(/^-----BEGIN CERTIFICATE-----/);
 
@@ -99,6 +99,7 @@ describe('a server in the foreground', () => {
       startServer: async () => ({
         listeners: ['x:1'],
         status: () => sampleStatus('server'),
+        setCascade: () => ({ ok: false, problem: 'there is no cascade' }),
         close: () =>
           new Promise<void>((resolve) => {
             release = resolve;

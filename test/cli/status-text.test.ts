@@ -28,6 +28,18 @@ Hub lab: 1 session, 1 TAP, 12 addresses in the forwarding table
   );
 });
 
+test('logins that failed, once there are some', () => {
+  const logins = { failures: 0, delayed: 0, turnedAway: 0, waiting: 0, slowedSources: 0, slowedUsers: 0 };
+  const lineOf = (changed: Partial<typeof logins>) =>
+    formatStatus({ ...sampleStatus('server'), logins: { ...logins, ...changed } }, NOW)
+      .split('\n')
+      .find((line) => line.includes('logins'));
+  expect(lineOf({})).toBeUndefined();
+  expect(lineOf({ failures: 1234, delayed: 80, turnedAway: 7, waiting: 1, slowedSources: 1, slowedUsers: 2 })).toBe(
+    '  logins        1,234 failed, 80 slowed, 7 turned away; now 1 waits, 1 source and 2 users slowed',
+  );
+});
+
 test('a client', () => {
   const lines = formatStatus(sampleStatus('client'), NOW).split('\n').slice(0, 8);
   expect(lines.map((line) => line.replace(/process .*/, 'process'))).toEqual([

@@ -12,6 +12,7 @@ import type { NodeStatus } from '../../engine/admin/status.ts';
 import type { ClientEnd, ClientEvent, ClientOptions } from '../../engine/client/options.ts';
 import type { Host } from '../../engine/host.ts';
 import type { ServerOptions } from '../../engine/server/options.ts';
+import { startSpeedtest, startSpeedtestServer } from '../../engine/speedtest/index.ts';
 
 const folders: string[] = [];
 afterEach(async () => {
@@ -106,6 +107,7 @@ export function fakeEngine(overrides: Partial<Engine> = {}): FakeEngine {
       return {
         listeners: options.listen.map(({ host, port }) => `${host}:${port === 0 ? 40000 : port}`),
         status: () => sampleStatus('server'),
+        setCascade: () => ({ ok: false, problem: 'there is no cascade' }),
         async close() {
           engine.closed++;
         },
@@ -126,12 +128,8 @@ export function fakeEngine(overrides: Partial<Engine> = {}): FakeEngine {
         },
       };
     },
-    startSpeedtest: () => {
-      throw new Error('this engine measures nothing');
-    },
-    startSpeedtestServer: () => {
-      throw new Error('this engine measures nothing');
-    },
+    startSpeedtest,
+    startSpeedtestServer,
     servers,
     clients,
     closed: 0,
@@ -254,6 +252,7 @@ export function sampleStatus(role: 'server' | 'client'): NodeStatus {
             drops: {},
           },
         ],
+        bridges: [],
       },
     ],
     ...(role === 'client'

@@ -32,7 +32,13 @@ describe('help and version', () => {
     expect(new Set(rows.map(({ code }) => code)).size).toBe(rows.length);
   });
 
-  test.each(['server', 'connect', 'status', 'hash-password'])('%s --help has examples and exit codes', async (name) => {
+  test.each([
+    'server',
+    'connect',
+    'status',
+    'hash-password',
+    'certificate',
+  ])('%s --help has examples and exit codes', async (name) => {
     const io = fakeIo();
     expect(await runCommand([name, '--help'], io)).toBe(0);
     expect(io.out()).toMatch(/Usage: etherloom .*\n[\s\S]*Examples:\n {2}# [\s\S]*Exit codes:\n {4}0 {2}done/);

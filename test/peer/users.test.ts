@@ -1,9 +1,9 @@
 /** Who may enter: SoftEther's client at our server and our client at SoftEther's, with certificates and policies. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createUserCertificate } from '../../cli/certificate-create.ts';
 import { EtherloomClient, EtherloomServer } from '../../lab/etherloom.ts';
 import { Lab, type LabHost } from '../../lab/netns.ts';
 import { SoftEtherClient, SoftEtherLoginError, SoftEtherServer } from '../../lab/softether.ts';
-import { makeCertificate } from '../support/certificate.ts';
 import { expectPings, ONE_SECOND } from './expect.ts';
 
 let lab: Lab;
@@ -21,10 +21,12 @@ afterEach(async () => {
   await lab.close();
 });
 
-const ca = makeCertificate({ ca: true });
-const alice = makeCertificate({ names: ['alice'] });
-const carol = makeCertificate({ names: ['carol'], issuer: ca });
-const mallory = makeCertificate({ names: ['carol'] });
+const make = (commonName: string, issuer?: { certificate: string; key: string }, ca = false) =>
+  createUserCertificate({ commonName, ca, days: 30, ...(issuer === undefined ? {} : { issuer }) }, new Date());
+const ca = await make('Our CA', undefined, true);
+const alice = await make('alice');
+const carol = await make('carol', ca);
+const mallory = await make('carol');
 
 describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
   test("SoftEther's client signs in with a certificate at our server", { timeout: 90 * ONE_SECOND }, async () => {

@@ -108,6 +108,15 @@ describe('a login that waits', () => {
     expect(took).toBeLessThan(11 * SECOND);
   });
 
+  test('is waited for by our client', async () => {
+    const lab = await serving();
+    // Clients of the lab have addresses from 11 on.
+    for (let i = 0; i < 10; i++) await answer(lab, as('alice', 'wrong'), '10.0.0.11');
+    const client = await lab.connected({ user: 'alice', credential: { kind: 'hashed', password: text('secret') } });
+    expect(client.events.map(({ kind }) => kind)).toEqual(['connecting', 'established']);
+    expect(lab.server.status().logins).toMatchObject({ delayed: 8, waiting: 0 });
+  });
+
   test('tells nothing about who exists', async () => {
     const seen = async (user: string) => {
       const lab = await serving();

@@ -11,10 +11,10 @@ import type {
   ListenOptions,
   Log,
   Machines,
-  Place,
   Tap,
   TapHandler,
   TapOptions,
+  Tcp,
 } from '../../engine/host.ts';
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
 import { certificates } from '../../hosts/shared/certificates.ts';
@@ -40,6 +40,10 @@ export class SimTap implements Tap {
   readonly name: string;
   readonly mac: Uint8Array;
   readonly frames: Uint8Array[] = [];
+  /** Of what it was given, the probes by which hubs find loops: they come in their own time. */
+  readonly probes: Uint8Array[] = [];
+  /** Called with each of them, for what is plugged in. */
+  delivered: (frame: Uint8Array) => void = () => {};
   readonly offloads = { tcp: false, udp: false };
   closed = false;
   readonly #handler: TapHandler;
@@ -84,7 +88,9 @@ export class SimTap implements Tap {
       const at = batch.offsets[i]!;
       const header = batch.memory.subarray(at, at + VNET_HEADER_BYTES);
       if (header.some((byte) => byte !== 0)) throw new Error('the virtio header asks for something');
-      this.frames.push(batch.memory.slice(at + VNET_HEADER_BYTES, at + batch.lengths[i]!));
+      const frame = batch.memory.slice(at + VNET_HEADER_BYTES, at + batch.lengths[i]!);
+      (isProbe(frame) ? this.probes : this.frames).push(frame);
+      this.delivered(frame);
     }
     return count;
   }
@@ -106,6 +112,11 @@ export class SimTap implements Tap {
   }
 }
 
+/** `engine/loop/probe.ts`. */
+export function isProbe(frame: Uint8Array): boolean {
+  return [0x88, 0xb5, 0x4c, 0x4f, 0x4f, 0x4b].every((byte, i) => frame[12 + i] === byte);
+}
+
 export interface LogLine {
   readonly level: string;
   readonly message: string;
@@ -119,7 +130,7 @@ export class SimHost implements Host {
   readonly clock;
   readonly scheduler;
   readonly network;
-  readonly plain;
+  readonly tcp: Tcp;
   readonly random;
   readonly opened: SimTap[] = [];
   readonly lines: LogLine[] = [];
@@ -148,28 +159,6 @@ export class SimHost implements Host {
         return tap;
       },
     };
-    const connect = (options: Place & Pick<ConnectOptions, 'way'>, handler: ChannelHandler): Channel => {
-      const local: Address = { address, port: port++ };
-      const remote: Address = { address: options.host, port: options.port };
-      const [client, server] = SimChannel.pair(world, net.link, local, remote);
-      client.handler = handler;
-      try {
-        options.way?.found(options.way.known.length > 0 ? options.way.known : [options.host]);
-      } catch (error) {
-        world.soon(() => client.finish(error as HostError));
-        return client;
-      }
-      world.after(net.link.latencyMs, () => {
-        const accept = net.down ? undefined : net.listeners.get(`${options.host}:${options.port}`);
-        if (accept === undefined)
-          return client.finish({ doing: 'connect', code: 'ECONNREFUSED', message: 'the connection was refused' });
-        net.connections.push({ client, server });
-        server.handler = accept(server);
-        server.open();
-        client.open(net.certificate);
-      });
-      return client;
-    };
     this.network = {
       listen: async (options: ListenOptions, accept: Accept): Promise<Listener> => {
         const key = `${address}:${options.port}`;
@@ -185,12 +174,31 @@ export class SimHost implements Host {
       },
       connect: (options: ConnectOptions, handler: ChannelHandler): Channel => {
         this.dialled.push(options);
-        return connect(options, handler);
+        const local: Address = { address, port: port++ };
+        const remote: Address = { address: options.host, port: options.port };
+        const [client, server] = SimChannel.pair(world, net.link, local, remote);
+        client.handler = handler;
+        try {
+          options.way?.found(options.way.known.length > 0 ? options.way.known : [options.host]);
+        } catch (error) {
+          world.soon(() => client.finish(error as HostError));
+          return client;
+        }
+        world.after(net.link.latencyMs, () => {
+          const accept = net.down ? undefined : net.listeners.get(`${options.host}:${options.port}`);
+          if (accept === undefined)
+            return client.finish({ doing: 'connect', code: 'ECONNREFUSED', message: 'the connection was refused' });
+          net.connections.push({ client, server });
+          server.handler = accept(server);
+          server.open();
+          client.open(net.certificate);
+        });
+        return client;
       },
     };
-    this.plain = {
-      listen: (place: Place, accept: Accept) => this.network.listen(place as ListenOptions, accept),
-      connect,
+    this.tcp = {
+      listen: (options, accept) => this.network.listen({ ...options, certificate: '', key: '' }, accept),
+      connect: (options, handler) => this.network.connect(options, handler),
     };
   }
 

@@ -3,12 +3,15 @@ import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ClientCredential, ClientLogin } from '../../engine/login/client-login.ts';
 import { ERROR_AUTO_DISCONNECTED } from '../../engine/login/errors.ts';
+import { writePackRequest, writeSignature } from '../../engine/login/exchange.ts';
 import type { SessionWishes } from '../../engine/login/login-request.ts';
 import { hashedPassword } from '../../engine/login/password.ts';
+import { PackBuilder } from '../../engine/pack/builder.ts';
 import type { HubOptions, UserOptions } from '../../engine/server/options.ts';
 import { certificates } from '../../hosts/shared/certificates.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { sha0 } from '../support/sha0.ts';
+import { packOf, response } from '../unit/login-harness.ts';
 import { SimLab, text } from './lab.ts';
 import { RawClient, WISHES } from './raw-client.ts';
 
@@ -168,7 +171,7 @@ describe('AutoDisconnect', () => {
   });
 });
 
-test('NoSavePassword is said by the client, once, and shown in refusals to those who are the user', async () => {
+test('NoSavePassword is said by the client, once', async () => {
   const lab = await serving([{ name: 'guest', policy: { NoSavePassword: true } }]);
   const client = await lab.connected();
   const said = client.host.lines.filter(({ message }) => message.includes('not to be kept in a file'));
@@ -195,6 +198,19 @@ describe('MultiLogins', () => {
     // Who does not say where it is counts always.
     expect(await codeOf(lab, loginFrom(0))).toBe(20);
     expect(await codeOf(lab, { userName: 'guest' })).toBe(20);
+  });
+
+  test('holds when two are let in at the same time', async () => {
+    const lab = await serving([{ name: 'guest', policy: { MultiLogins: 1 } }]);
+    const link = { latencyMs: 50, pieces: 'whole' as const, window: 0x40000 };
+    lab.net.link = link;
+    const both = [1, 2].map((id) => RawClient.startLogin(lab, loginFrom(id)));
+    await lab.world.run(120);
+    // The logins are on their way; from here on either answer takes a while to leave.
+    link.window = 0x200;
+    await lab.world.run(5_000);
+    expect(both.map(({ outcome }) => outcome?.kind)).toContain('welcome');
+    expect(lab.server.status().hubs[0]?.sessions).toHaveLength(1);
   });
 
   test('counts anew when a session has ended', async () => {
@@ -341,5 +357,25 @@ describe('the order of the checks', () => {
     expect(await codeOf(open, login())).toBe(107);
     expect(await codeOf(open, { ...login(), wishes: { ...wishes, monitorMode: false } })).toBe(108);
     expect(await codeOf(open, { ...login(), wishes: WISHES })).toBe(20);
+  });
+});
+
+describe('a password that is to be changed', () => {
+  async function change(hubName: string, userName: string): Promise<number> {
+    const lab = await serving([{ name: 'alice', passwordHash: HASH }]);
+    const client = RawClient.dial(lab);
+    client.send(writeSignature('10.0.0.1'));
+    await lab.world.run(100);
+    const builder = new PackBuilder().str('method', 'password').str('hubname', hubName).str('username', userName);
+    builder.data('secure_old_password', new Uint8Array(20)).data('new_password', new Uint8Array(20));
+    client.send(writePackRequest(builder, '10.0.0.1', (count) => new Uint8Array(count), NOW));
+    await lab.world.run(100);
+    return packOf(response(Uint8Array.from(client.received)).rest).int('error');
+  }
+
+  test('is not: the file that has it belongs to an administrator, and nobody learns who is in it', async () => {
+    expect(await change('LAB', 'alice')).toBe(52);
+    expect(await change('lab', 'nobody')).toBe(52);
+    expect(await change('other', 'alice')).toBe(8);
   });
 });

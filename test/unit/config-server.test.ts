@@ -29,6 +29,7 @@ describe('a valid configuration', () => {
     const result = parseServerConfig(FIXED_FORM);
     if (!result.ok) throw new Error(JSON.stringify(result.problems));
     expect(result.config).toEqual({
+      role: 'server',
       listen: [{ host: '0.0.0.0', port: 5555 }],
       tls: { certificate: 'server.crt', key: 'server.key', choice: { modern: { minimum: 'TLSv1.2' } } },
       hubs: [
@@ -36,7 +37,9 @@ describe('a valid configuration', () => {
           name: 'lab',
           users: [{ name: 'alice', passwordHash: Uint8Array.from(Buffer.from(HASH, 'hex')) }, { name: 'guest' }],
           taps: [{ name: 'elsrv0', addresses: ['10.90.0.1/24'] }],
+          bridges: [],
           stormLimit: 32,
+          cascades: [],
         },
       ],
       timeoutMs: 20_000,

@@ -323,6 +323,14 @@ describe('a method', () => {
     expect(hub.logins).toHaveLength(0);
   });
 
+  it('login is refused with what its authority says about saving passwords', () => {
+    const { server, hub } = greeted();
+    hub.login = () => ({ ok: false, code: 12, noSavePassword: true }) as never;
+    const builder = new PackBuilder().str('method', 'login').str('hubname', 'testhub').str('username', 'alice');
+    const answer = packOf(ask(server, packRequest(builder)));
+    expect([answer.int('error'), answer.int('no_save_password')]).toEqual([12, 1]);
+  });
+
   it('enum_hub lists the hubs', () => {
     const answer = packOf(ask(greeted().server, packRequest(new PackBuilder().str('method', 'ENUM_HUB'))));
     expect([answer.str('HubName', 0), answer.str('HubName', 1), answer.int('NumHub')]).toEqual(['TESTHUB', 'OTHER', 2]);

@@ -1,0 +1,69 @@
+/** Cascades between our server and SoftEther's, both ways round, and in a circle. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EtherloomServer } from '../../lab/etherloom.ts';
+import { Lab, type LabHost } from '../../lab/netns.ts';
+import { SoftEtherServer } from '../../lab/softether.ts';
+import { expectPings, expectTransfer, ONE_SECOND } from './expect.ts';
+
+let lab: Lab;
+let [one, two]: LabHost[] = [];
+
+beforeEach(async () => {
+  lab = await Lab.create();
+  [one, two] = [await lab.addHost('one'), await lab.addHost('two')];
+  await lab.cable({ host: one, address: '10.77.0.1/24' }, { host: two, address: '10.77.0.2/24' });
+});
+
+afterEach(async () => {
+  await lab.close();
+});
+
+describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
+  test("a hub of ours and a hub of SoftEther's, both ways round, and both at once", {
+    timeout: 120 * ONE_SECOND,
+  }, async () => {
+    const theirs = await SoftEtherServer.start(two!, {
+      hubs: [{ name: 'LAB', users: [{ name: 'head', auth: { password: 'headpw' } }] }],
+    });
+    const tap = await theirs.bridgeToTap('LAB', 'station', '10.90.0.2/24');
+    const to = '{ server: "10.77.0.2:443", hub: lab, user: head, passwordFile: right, insecure: true }';
+    const ours = await EtherloomServer.start(one!, {
+      runtime,
+      address: '10.77.0.1',
+      users: { branch: 'branchpw' },
+      taps: { el0: '10.90.0.1/24' },
+      cascades: { up: to, second: to.replace('insecure', 'online: false, insecure') },
+      files: { right: 'headpw\n' },
+    });
+    const status = async () => (await ours.status()).hubs[0]!;
+    const state = async () => (await status()).cascades![0];
+    await expect.poll(state, { timeout: 10_000 }).toMatchObject({ state: 'established' });
+    await expectPings(one!, '10.90.0.2');
+    await expectTransfer(one!, two!, '10.90.0.2', 10);
+    await expectTransfer(two!, one!, '10.90.0.1', 10);
+    const [session] = (await theirs.sessions('LAB')).filter(({ user }) => user === 'head');
+    expect(session!.fields['Session Name']).toContain('HEAD');
+    // As a bridge, SoftEther's policy lets any number of stations pass (control-plane.md, section 9).
+    expect((await theirs.session('LAB', session!.name)).fields).toMatchObject({ 'Bridge / Router Mode': 'Yes' });
+
+    // Theirs to ours, beside ours to theirs: a circle with a hub in it that knows nothing of loops.
+    const cascade = { server: '10.77.0.1:5555', hub: 'lab', user: 'branch', password: 'branchpw' };
+    await theirs.createCascade('LAB', { ...cascade, name: 'down' });
+    await expect.poll(async () => (await status()).loops, { timeout: 15_000 }).toMatchObject([{ through: [] }]);
+    await expectPings(one!, '10.90.0.2');
+    await ours.cascade('online', 'second');
+    await expect.poll(async () => (await status()).loops, { timeout: 15_000 }).toHaveLength(2);
+    await expectPings(one!, '10.90.0.2');
+    await ours.cascade('offline', 'second');
+    await ours.cascade('offline', 'up');
+    await expect.poll(async () => (await status()).loops, { timeout: 10_000 }).toEqual([]);
+    await two!.ip('neigh', 'flush', 'dev', tap);
+    await expectPings(one!, '10.90.0.2');
+    await expectTransfer(one!, two!, '10.90.0.2', 10);
+    const { sessions } = await status();
+    expect(sessions).toMatchObject([{ user: 'branch' }]);
+    const log = ours.process.child.stderr.split('\n').filter((line) => line.includes('session opened'));
+    expect(log[0]).toMatch(/Cascade Mode/);
+    expect(await ours.stop()).toBe(0);
+  });
+});
