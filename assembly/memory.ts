@@ -219,7 +219,7 @@ export const ACCESS: u32 = 0x0189_0000;
 export const RULE_BYTES: u32 = 160;
 /**
  * Rules of all hubs. The reference takes 32,768 for each; a frame may have to be compared with all of its hub's, which takes
- * about 2 ns for each, and so a hub has ACCESS_HUB_MAX.
+ * about 4 ns for each, and so a hub has ACCESS_HUB_MAX.
  */
 export const ACCESS_MAX: u32 = 4_096;
 export const ACCESS_HUB_MAX: u32 = 1_024;

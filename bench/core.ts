@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Core, SERVER_SIZES } from '../engine/core.ts';
 import { VNET_HEADER_BYTES } from '../engine/host.ts';
+import { DEFAULT_POLICY } from '../engine/login/policy.ts';
 import { projectRoot } from '../lab/runtime.ts';
 import { compileCounting } from './core-counting.ts';
 import {
@@ -107,6 +108,10 @@ const SCENARIOS: readonly (readonly [what: string, scenario: (core: Core) => () 
   ['SoftEther to TAP, 1514-byte frames joined', joined],
   ['own peer to TAP, super-frames of 64 KiB', ownPeerToTap],
   ['flood to 100 sessions, 1514 bytes', (core) => flood(core, 1_514, 100)],
+  ['full table, 60 bytes from unknown stations', fullTable],
+  ['full table, 60 bytes from a known station', (core) => fullTable(core, 1)],
+  ['session to session with an access list of 100 rules, 60 bytes', (core) => ruled(core, 100)],
+  ['session to session of a station with a policy, 60 bytes', (core) => policed(core)],
   ['classify, 60 bytes', (core) => each(core, frame(STATION_A, STATION_B, 60), (f) => core.isPriority(f))],
   ['classify, 1514 bytes', (core) => each(core, frame(STATION_A, STATION_B, 1_514), (f) => core.isPriority(f))],
 ];
@@ -200,6 +205,66 @@ function sessionToSession(core: Core, length: number): () => Round {
     send(core);
     return { count, bytes: count * length };
   };
+}
+
+/** Entries of the forwarding table, and stations that never were in it: as many as an attacker makes up in a second. */
+const TABLE = 65_536;
+const UNKNOWN = 1_000_000;
+
+/** A table that is full of stations that others use, and one session that makes up addresses: what each of its frames costs. */
+function fullTable(core: Core, stations = UNKNOWN): () => Round {
+  const { hub, from } = pair(core);
+  const others = core.openConnection(core.openSession(hub, { noStormLimit: true }), true, 0);
+  const count = Math.floor(CHUNK / 64);
+  const made = (first: number, kind: number, to: Uint8Array): Uint8Array<ArrayBuffer> => {
+    const bytes = block(frame(to, STATION_A, 60), count);
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < count; i++) {
+      // Spread over the whole space, as an attacker would: the multiplier is odd, so that no two are the same.
+      view.setUint16(4 + i * 64 + 10, kind);
+      view.setUint32(4 + i * 64 + 12, Math.imul(first + i, 0x9e37_79b1));
+    }
+    return bytes;
+  };
+  for (let first = 0; first < TABLE; first += count) {
+    core.push(others, made(first, 0x0200, STATION_B));
+    core.receive(0, fail);
+    send(core);
+  }
+  if (core.fdbSize(hub) !== TABLE) throw new Error(`the table has ${core.fdbSize(hub)} entries`);
+  const chunks = Array.from({ length: stations === 1 ? 1 : Math.ceil(stations / count) }, (_, i) =>
+    stations === 1 ? block(frame(STATION_B, STATION_A, 60), count) : made(i * count, 0x0600, STATION_B),
+  );
+  let next = 0;
+  return () => {
+    core.push(from, chunks[next]!);
+    core.receive(0, fail);
+    send(core);
+    next = (next + 1) % chunks.length;
+    if (core.fdbSize(hub) !== TABLE) throw new Error('the table is not full any more');
+    return { count, bytes: count * 60 };
+  };
+}
+
+/** None of the rules is for such frames, and all are looked at. */
+function ruled(core: Core, rules: number): () => Round {
+  const from = (i: number) => ({
+    address: Uint8Array.of(172, 16, i >> 8, i & 255),
+    mask: new Uint8Array(4).fill(0xff),
+  });
+  const round = sessionToSession(core, 60);
+  core.setAccessList(
+    0,
+    Array.from({ length: rules }, (_, i) => ({ priority: i + 1, action: 'discard' as const, from: from(i) })),
+  );
+  return round;
+}
+
+/** What an ordinary client has: no bridge, no router. */
+function policed(core: Core): () => Round {
+  const round = sessionToSession(core, 60);
+  for (const port of [0, 1]) core.setPolicy(port, { ...DEFAULT_POLICY, NoBridge: true, NoRouting: true }, 0);
+  return round;
 }
 
 function sessionToTap(core: Core, length: number): () => Round {

@@ -50,7 +50,8 @@ export const IP_TOO_MANY: u32 = 2;
 export const IP_NOT_LEASED: u32 = 3;
 
 /**
- * The port used the address. `most` is how many of its kind it may have, 0 for any number; `recorded` says whether the
+ * The port used the address. `most` is how many of its kind it may have before new ones are refused, 0 for any number: one
+ * that is known from another session is no new one, as in the reference. `recorded` says whether the
  * table takes such addresses; `exclusive` that it must not be another's, `leased` that a DHCP server must have given it.
  */
 export function noteIp(
@@ -76,7 +77,6 @@ export function noteIp(
     const entry = entryAt(index);
     if (entry.port != port && exclusive && now - entry.seen <= EXCLUSIVE_MS) return IP_TAKEN;
     if (leased && !(entry.flags & LEASED)) return IP_NOT_LEASED;
-    if (entry.port != port && !hasRoom(port, ipv6, most, now)) return IP_TOO_MANY;
     touch(entry, now);
     unlink(index);
     link(index, port);

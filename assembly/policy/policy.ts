@@ -5,7 +5,7 @@ import {
   portAt, PORT_CHECK_MAC, PORT_GUARDED, PORT_MONITOR, PORT_NO_STORM_LIMIT, PORT_POLICED, rulesOf,
 } from '../port';
 import { Hub, hubAt } from '../switch/hubs';
-import { CHECK_IP, CHECK_IPV6, DHCP_FORCE, HUB_ACCESS, HUB_IPS, HUB_MONITORS, SOURCE_TESTS, TARGET_TESTS } from './bits';
+import { CHECK_IP, CHECK_IPV6, DHCP_FORCE, HUB_ACCESS, HUB_IPS, HUB_MONITORS, PRIVACY_FILTER, SOURCE_TESTS, TARGET_TESTS } from './bits';
 import { forgetIps } from './ip-table';
 import { setRates } from './rate';
 
@@ -78,7 +78,7 @@ function watchPort(id: u32, hub: Hub): void {
   const port = portAt(id);
   const rules = rulesOf(id);
   const monitors = (port.flags & PORT_MONITOR) != 0;
-  const policed = monitors || (rules.source | rules.ipMax | rules.ipv6Max | rules.vlan) != 0 || rules.uploadRate != 0;
+  const policed = monitors || (rules.target & PRIVACY_FILTER) != 0 || (rules.source | rules.ipMax | rules.ipv6Max | rules.vlan) != 0 || rules.uploadRate != 0;
   const guarded = monitors || (rules.target | rules.vlan) != 0 || hub.rules > hub.entryRules;
   port.flags = (port.flags & ~(PORT_POLICED | PORT_GUARDED)) | (policed ? PORT_POLICED : 0) | (guarded ? PORT_GUARDED : 0);
 }

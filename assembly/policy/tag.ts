@@ -8,12 +8,12 @@ const ADDRESSES: u32 = 12;
 /** TPID 0x8100 as it lies in memory. */
 const TPID: u16 = 0x0081;
 
-/** Puts the tag into a frame that nobody else holds: its slot, or a new one in which there is room, or 0. */
+/** Puts the tag into a frame: its slot, or a new one when others hold it or there is no room in it; 0 when there is none. */
 export function insertTag(slot: u32, vlan: u32): u32 {
   const s = changetype<Slot>(slot);
   const length = s.length + VLAN_BYTES;
   let to = slot;
-  if (length > (s.large ? LARGE_FRAME_MAX : SMALL_FRAME_MAX)) {
+  if (s.refs != 1 || length > (s.large ? LARGE_FRAME_MAX : SMALL_FRAME_MAX)) {
     to = takeSlot(length);
     if (to == 0) return 0;
     changetype<Slot>(to).frames = s.frames;

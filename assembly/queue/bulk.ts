@@ -8,7 +8,7 @@
 import { DROP_LATE } from '../counters';
 import { BULK, BULK_FLOW_BYTES, BULK_FLOWS, NONE, WAIT_INTERVAL_MS, WAIT_TARGET_MS } from '../memory';
 import { Node, releaseNode, releaseSlot, Slot } from '../pool';
-import { countDrop, portAt, PORT_SESSION } from '../port';
+import { countDrop, portAt, PORT_LIMITED, PORT_SESSION } from '../port';
 import { countClassDrop, stamp, waited } from './classes';
 
 /** Bytes that each flow has in its turn: the longest ordinary frame. */
@@ -19,6 +19,9 @@ const PROBES: u32 = 4;
 export const PAUSE_MS: f64 = 200;
 /** A flow that drops frames again so soon goes on where it ended: milliseconds. */
 const MEMORY_MS: f64 = 16 * WAIT_INTERVAL_MS;
+
+/** A limit lets things pass in steps, and its queue must not run empty between them: milliseconds. */
+const LIMITED_TARGET_MS: f64 = 40;
 
 const IDLE: u32 = 0;
 const NEW: u32 = 1;
@@ -164,13 +167,14 @@ function find(id: u32, tag: u32): u32 {
 }
 
 function dropLate(id: u32, flow: Flow, now: f64): void {
-  let late = isLate(flow, now);
+  const target = portAt(id).flags & PORT_LIMITED ? LIMITED_TARGET_MS : WAIT_TARGET_MS;
+  let late = isLate(flow, target, now);
   if (flow.dropping) {
     if (!late) flow.dropping = 0;
     while (flow.dropping && now >= flow.dropAt) {
       dropFirst(id, flow, DROP_LATE);
       flow.count++;
-      late = isLate(flow, now);
+      late = isLate(flow, target, now);
       if (late) flow.dropAt += spacing(flow.count);
       else flow.dropping = 0;
     }
@@ -178,7 +182,7 @@ function dropLate(id: u32, flow: Flow, now: f64): void {
   }
   if (!late) return;
   dropFirst(id, flow, DROP_LATE);
-  isLate(flow, now);
+  isLate(flow, target, now);
   flow.dropping = 1;
   const recent = flow.count - flow.lastCount;
   flow.count = recent > 1 && flow.count > flow.lastCount && now - flow.dropAt < MEMORY_MS ? recent : 1;
@@ -192,8 +196,8 @@ function spacing(count: u32): f64 {
 }
 
 /** Whether frames have waited for too long for WAIT_INTERVAL_MS. The last frame of a flow is never dropped for that. */
-function isLate(flow: Flow, now: f64): bool {
-  if (flow.head == 0 || flow.head == flow.tail || waited(flow.head, now) < WAIT_TARGET_MS) {
+function isLate(flow: Flow, target: f64, now: f64): bool {
+  if (flow.head == 0 || flow.head == flow.tail || waited(flow.head, now) < target) {
     flow.lateAt = 0;
     return false;
   }

@@ -51,7 +51,7 @@ let tag: u32 = 0;
 let time: f64 = 0;
 /** Whether it opens a TCP connection. */
 let syn: bool = false;
-/** The port that it came from. */
+/** The port that a frame that is checked came from. */
 let sender: u32 = NONE;
 /** Policies or the hub have more to ask than whether its station is known. */
 let checked: bool = false;
@@ -116,7 +116,7 @@ function route(from: u32, slot: u32, now: f64): u32 {
     flood(from, hub.firstPort, slot);
     return NONE;
   }
-  return switchFrame(from, slot, now);
+  return switchFrame(from, slot, sourceMac, destinationMac, now);
 }
 
 /** `protocol/data-plane.md` §6.1 steps 2, 8 and 9: a VLAN's tag, monitors, the limit for uploads. */
@@ -198,7 +198,9 @@ function follow(from: u32, slot: u32, now: f64): u32 {
 
 function learnAndSwitch(from: u32, slot: u32, now: f64): u32 {
   checked = true;
-  const cause = switchFrame(from, slot, now);
+  sender = from;
+  const frame = frameOf(slot);
+  const cause = switchFrame(from, slot, source(frame), destination(frame), now);
   checked = open = false;
   return cause;
 }
@@ -214,12 +216,10 @@ function delayOf(rule: AccessRule): f64 {
   return <f64>rule.delay + span * ((<f64>random32() / 4_294_967_295) * 2 - 1);
 }
 
-function switchFrame(from: u32, slot: u32, now: f64): u32 {
+function switchFrame(from: u32, slot: u32, sourceMac: u64, destinationMac: u64, now: f64): u32 {
   const frame = frameOf(slot);
   const port = portAt(from);
   const hub = hubAt(port.hub);
-  const destinationMac = destination(frame);
-  const sourceMac = source(frame);
   const inVlan = <u64>vlan << 48;
   const station = isBpdu(frame, changetype<Slot>(slot).length) ? bpduBridge(frame) : sourceMac;
   const refused = learn(port.hub, station | inVlan, from, now);
@@ -237,7 +237,6 @@ function switchFrame(from: u32, slot: u32, now: f64): u32 {
     const target = etherType == ETHERTYPE_ARP ? 0 : destinationIp;
     if (!passStorm(from, sourceMac, sourceIp, target, hub.stormLimit, now)) return DROP_STORM;
   }
-  sender = from;
   if (checked && hub.monitors != 0) copyToMonitors(hub, from, slot);
   if (to != NONE) deliver(to, slot);
   else flood(from, hub.firstPort, slot);
@@ -342,7 +341,7 @@ function isLetThrough(to: u32, slot: u32): bool {
   const rules = rulesOf(to);
   const tests = rules.target & TARGET_TESTS;
   if (tests != 0) {
-    if ((tests & PRIVACY_FILTER && rulesOf(sender).target & PRIVACY_FILTER) || !mayGet(tests, frameOf(slot))) {
+    if ((tests & PRIVACY_FILTER && checked && rulesOf(sender).target & PRIVACY_FILTER) || !mayGet(tests, frameOf(slot))) {
       countDrop(to, DROP_POLICY);
       return false;
     }

@@ -1,5 +1,6 @@
 /** The shape of the server's configuration file. */
 
+import { accessSchema } from './access-schema.ts';
 import { hostName, listenPort } from './address.ts';
 import { cascadeAdvice, cascadeHolds, cascadeSchema } from './cascade-schema.ts';
 import { commonName, groupName, hubName, interfaceName, userName } from './names.ts';
@@ -48,6 +49,7 @@ const hub = section({
   taps: list(section(tapKeys), 0, 'TAPs').default([]),
   bridges: list(section({ interface: value(interfaceName) }), 0, 'interfaces to bridge').default([]),
   stormLimit: value(whole(0, 1_000_000, 'flooded frames per second of one source; 0 is off')).default(32),
+  access: accessSchema.optional(),
   cascades: named(hubName, cascadeSchema, 'cascades by name').default({}),
 });
 

@@ -7,6 +7,7 @@ import type { TapPortOptions } from '../node.ts';
 import type { HubOptions, ServerOptions, UserOptions } from '../server/options.ts';
 import type { Congestion } from '../session/congestion.ts';
 import { chooseTls, type TlsChoice, type TlsChoiceResult } from '../tls-legacy/choice.ts';
+import { accessRules } from './access-schema.ts';
 import { type CascadeConfig, cascadeConfig } from './cascade-config.ts';
 import { MAX_CASCADE_CONNECTIONS, MAX_CASCADES } from './cascade-schema.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
@@ -130,6 +131,7 @@ function parse(text: string, role: ServerConfig['role']): ConfigResult {
         ),
         bridges: hub.bridges,
         stormLimit: hub.stormLimit,
+        ...(hub.access === undefined ? {} : { access: accessRules(hub.access) }),
         cascades: cascades.get(name) ?? [],
       })),
       timeoutMs: session.timeout * 1000,

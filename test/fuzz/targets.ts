@@ -8,6 +8,7 @@ import { joinTarget } from './target-join.ts';
 import { clientLoginTarget, serverLoginTarget } from './target-login.ts';
 import { offloadTarget } from './target-offload.ts';
 import { packTarget } from './target-pack.ts';
+import { policyTarget } from './target-policy.ts';
 import { streamTarget } from './target-stream.ts';
 import { tlsClientTarget, tlsServerTarget } from './target-tls.ts';
 import { tlsRecordsTarget } from './target-tls-records.ts';
@@ -28,6 +29,8 @@ export const TARGETS: Readonly<Record<string, () => Target>> = {
   'offload-scalar': () => offloadTarget('scalar'),
   dhcp4: dhcp4Target,
   dhcp6: dhcp6Target,
+  policy: () => policyTarget('simd'),
+  'policy-scalar': () => policyTarget('scalar'),
   pack: packTarget,
   http: httpTarget,
   'server-login': serverLoginTarget,

@@ -150,6 +150,27 @@ describe.each(BUILDS)('%s: the forwarding table', (build) => {
     expect(rig.core.fdbSize(hub)).toBeLessThanOrEqual(2);
   });
 
+  test('a full table keeps what it has, however many stations somebody makes up', () => {
+    const { rig, hub, a, b, c } = three();
+    const fill = (peer: Peer, first: number, count: number, kind: number) => {
+      for (let i = 0; i < count; i += 1_024) {
+        const made = (k: number) => [kind, ...station(Math.imul(first + i + k, 0x9e37_79b1)).slice(1)];
+        peer.send(...Array.from({ length: 1_024 }, (_, k) => frame(mac(999), made(k), 14)));
+        rig.drain();
+      }
+    };
+    b.send(frame(BROADCAST, mac(999)));
+    fill(b, 0, TABLE, 0x02);
+    expect(rig.core.fdbSize(hub)).toBe(TABLE);
+    rig.now += 1_000;
+    fill(a, 0, TABLE, 0x06);
+    expect(rig.core.fdbSize(hub)).toBe(TABLE);
+    for (const peer of [a, b, c]) peer.take();
+    for (let i = 0; i < TABLE - 1; i += 4_001) {
+      expect(knows(c, [0x02, ...station(Math.imul(i, 0x9e37_79b1)).slice(1)], b, [a])).toBe(true);
+    }
+  });
+
   test('a full table is searched for expired stations once a second, however many new ones there are', () => {
     const { rig, hub, a, b, c } = three();
     for (let i = 0; i < TABLE; i += 128) {
