@@ -5,15 +5,17 @@ import type { CascadeOptions, RemoteCascadeOptions } from '../engine/cascade/opt
 import type { CascadeConfig, RemoteCascadeConfig } from '../engine/config/cascade-config.ts';
 import { formatServer } from '../engine/config/server-address.ts';
 import type { ServerConfig } from '../engine/config/server-config.ts';
-import type { ChannelSecurity } from '../engine/host.ts';
+import type { Certificates, ChannelSecurity } from '../engine/host.ts';
 import { MAX_PASSWORD_BYTES } from '../engine/login/password.ts';
 import { parseCertificate } from './certificate.ts';
+import { readClientCertificate } from './client-certificate.ts';
 import { Failure } from './failure.ts';
 import { readBounded } from './files.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { Io } from './io.ts';
 import { completeProxy } from './proxy-credentials.ts';
 import { readSecretFile } from './secret-file.ts';
+import { createTerminal } from './terminal.ts';
 import { printable } from './text.ts';
 import { judgePin } from './trust.ts';
 
@@ -21,6 +23,7 @@ export interface CascadeSource {
   /** The configuration's own directory. */
   readonly directory: string;
   readonly io: Io;
+  readonly certificates: Certificates;
   readonly warn: (message: string) => void;
 }
 
@@ -81,8 +84,16 @@ async function readCa(file: string): Promise<string> {
 async function readCredential(
   credential: RemoteCascadeConfig['credential'],
   about: string,
-  { directory, warn }: CascadeSource,
+  { directory, io, certificates, warn }: CascadeSource,
 ): Promise<RemoteCascadeOptions['credential']> {
+  if (credential.kind === 'certificate') {
+    const certificateFile = path.resolve(directory, credential.certificateFile);
+    const keyFile = path.resolve(directory, credential.keyFile);
+    const files = { certificateFile, keyFile };
+    const { certificate, keyPem } = await readClientCertificate(files, { io, terminal: createTerminal(io), warn });
+    // That it is one for RSA was found when it fitted the certificate.
+    return { kind: 'certificate', certificate, key: certificates.rsaKey(keyPem)! };
+  }
   if (credential.kind !== 'file') return credential;
   const file = path.resolve(directory, credential.file);
   const password = await readSecretFile({ file, what: `the password file of ${about}`, as: 'password', warn });

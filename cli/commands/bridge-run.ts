@@ -30,8 +30,10 @@ export async function runBridge(flags: ServerFlags, { environment, io }: Context
     });
     requireTaps(io, 'a bridge has TAPs or interfaces');
     const directory = path.dirname(path.resolve(flags.config));
-    const cascades = await readCascades(config.hubs, { directory, io, warn: (message) => log('warn', message) });
     const engine = await environment.load();
+    const { certificates } = engine.host;
+    const warn = (message: string) => log('warn', message);
+    const cascades = await readCascades(config.hubs, { directory, io, certificates, warn });
     const options = serverOptions(config, { certificate: '', key: '' }, { cascades });
     const bridge = await engine.startServer(engine.host, options, log).catch((thrown: unknown) => {
       throw failureOfHost(thrown) ?? thrown;

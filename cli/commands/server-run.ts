@@ -45,13 +45,13 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
     for (const warning of users.warnings) log('warn', warning);
     const certificate = await prepareCertificate(config, path.dirname(file), io.hostName, log);
 
+    const engine = await environment.load();
     const cascades = await readCascades(config.hubs, {
       directory: path.dirname(file),
       io,
+      certificates: engine.host.certificates,
       warn: (message) => log('warn', message),
     });
-
-    const engine = await environment.load();
     const options = serverOptions(config, certificate, { users, cascades });
     const server = await start(() => engine.startServer(engine.host, options, log));
     try {

@@ -55,7 +55,7 @@ const CONFIGURATION = `The configuration:
       stormLimit: 32                        # flooded frames per second of one source; 0 is off
       cascades:                             # ways to other hubs; held up for ever, tried again every 10 seconds
         branch: { server: "vpn.example.com:443", hub: lab, user: head, passwordFile: branch.password, ca: vpn-ca.crt }
-                                            # instead of passwordFile: passwordHash or anonymous; of ca: pin or insecure; further:
+                                            # instead of passwordFile: passwordHash, clientCertificate with clientKey, or anonymous; of ca: pin or insecure; further:
                                             # connections (8), connectionInterval, connectionLifetime, halfDuplex, encrypt,
                                             # compress, proxy, tls, priorityRule, congestion, policy, online (true)
         # next: { hub: other }              # another hub of this server, without a connection

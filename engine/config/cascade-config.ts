@@ -12,7 +12,8 @@ export interface RemoteCascadeConfig extends Omit<RemoteCascadeOptions, 'credent
   readonly credential:
     | { readonly kind: 'anonymous' }
     | { readonly kind: 'hash'; readonly hash: Uint8Array }
-    | { readonly kind: 'file'; readonly file: string; readonly plain: boolean };
+    | { readonly kind: 'file'; readonly file: string; readonly plain: boolean }
+    | { readonly kind: 'certificate'; readonly certificateFile: string; readonly keyFile: string };
   readonly trust:
     | { readonly kind: 'pin'; readonly fingerprint: string }
     | { readonly kind: 'ca'; readonly file: string }
@@ -55,7 +56,11 @@ export function cascadeConfig(
   };
 }
 
-function credentialOf({ passwordFile, passwordHash, plainPassword }: ParsedCascade): RemoteCascadeConfig['credential'] {
+function credentialOf(found: ParsedCascade): RemoteCascadeConfig['credential'] {
+  const { passwordFile, passwordHash, plainPassword, clientCertificate, clientKey } = found;
+  if (clientCertificate !== undefined && clientKey !== undefined) {
+    return { kind: 'certificate', certificateFile: clientCertificate, keyFile: clientKey };
+  }
   if (passwordHash !== undefined) return { kind: 'hash', hash: passwordHash };
   if (passwordFile !== undefined) return { kind: 'file', file: passwordFile, plain: plainPassword === true };
   return { kind: 'anonymous' };

@@ -1,12 +1,13 @@
 /** The shape of a cascade in the server's configuration: the session part of a client's profile, under the same names. */
 
 import type * as z from 'zod';
-import { DEFAULT_POLICY, POLICY_FLAGS, POLICY_NUMBERS, type PolicyFlag, type PolicyNumber } from '../login/policy.ts';
+import { DEFAULT_POLICY, type PolicyFlag, type PolicyNumber } from '../login/policy.ts';
 import { fingerprint } from './fingerprint.ts';
 import { foreignName, hubName } from './names.ts';
 import { passwordHash } from './password-hash.ts';
+import { policyOf, policySchemaWithout } from './policy-schema.ts';
 import { proxyUrl } from './profile-schema.ts';
-import { filePath, type Rule, whole, yesOrNo } from './rules.ts';
+import { filePath, yesOrNo } from './rules.ts';
 import { section, tlsKeys, value } from './schema-parts.ts';
 import { serverAddress } from './server-address.ts';
 import {
@@ -41,29 +42,10 @@ export const NOT_FOR_CASCADES: readonly (PolicyFlag | PolicyNumber)[] = [
   'Ver3',
 ];
 
-const NUMBER_RULES: Partial<Record<PolicyNumber, Rule<number>>> = {
-  MaxDownload: whole(0, 4_294_967_295, 'bit/s; 0 is off'),
-  MaxUpload: whole(0, 4_294_967_295, 'bit/s; 0 is off'),
-  MaxIP: whole(0, 65_535, 'addresses; 0 is off'),
-  MaxIPv6: whole(0, 65_535, 'addresses; 0 is off'),
-  MaxMac: whole(0, 65_535, 'addresses; 0 is off'),
-  VLanId: whole(0, 4_095, '0 is off'),
-};
-
-const policy = section(
-  Object.fromEntries([
-    ...POLICY_FLAGS.filter((name) => !NOT_FOR_CASCADES.includes(name)).map(
-      (name) => [name, value(yesOrNo).optional()] as const,
-    ),
-    ...POLICY_NUMBERS.flatMap((name) => {
-      const rule = NUMBER_RULES[name];
-      return rule === undefined || NOT_FOR_CASCADES.includes(name) ? [] : [[name, value(rule).optional()] as const];
-    }),
-  ]),
-).transform((found) => ({
+const policy = policySchemaWithout(NOT_FOR_CASCADES).transform((found) => ({
   // Bridging and routing are always allowed; a hub is no client that could be sent away or cut short.
   ...DEFAULT_POLICY,
-  ...Object.fromEntries(Object.entries(found).filter(([, setting]) => setting !== undefined)),
+  ...policyOf(found),
 }));
 
 const session = section({
@@ -74,6 +56,8 @@ const session = section({
   passwordHash: value(passwordHash).optional(),
   plainPassword: value(yesOrNo).optional(),
   anonymous: value(yesOrNo).optional(),
+  clientCertificate: value(filePath).optional(),
+  clientKey: value(filePath).optional(),
   tls: section(tlsKeys).prefault({}),
   pin: value(fingerprint).optional(),
   ca: value(filePath).optional(),
@@ -99,7 +83,18 @@ export const cascadeSchema = session.superRefine((found, context) => {
   };
   if (found.server === undefined) {
     // Defaults have been filled in: what was written shows only where there are none.
-    const session = ['user', 'passwordFile', 'passwordHash', 'anonymous', 'pin', 'ca', 'insecure', 'proxy'] as const;
+    const session = [
+      'user',
+      'passwordFile',
+      'passwordHash',
+      'anonymous',
+      'clientCertificate',
+      'clientKey',
+      'pin',
+      'ca',
+      'insecure',
+      'proxy',
+    ] as const;
     for (const key of session) {
       if (found[key] !== undefined)
         fail(key, `without server this is a link inside one server; allowed are ${WITHOUT_SERVER.join(' and ')}`);
@@ -108,12 +103,17 @@ export const cascadeSchema = session.superRefine((found, context) => {
     return;
   }
   if (found.user === undefined) fail('user', `allowed is ${foreignName.allowed}`);
-  const ways = [found.passwordFile, found.passwordHash, found.anonymous || undefined].filter(
+  const ways = [found.passwordFile, found.passwordHash, found.anonymous || undefined, found.clientCertificate].filter(
     (way) => way !== undefined,
   );
   if (ways.length !== 1) {
-    fail(undefined, 'allowed is exactly one of passwordFile: PATH, passwordHash: "…" and anonymous: true');
+    fail(
+      undefined,
+      'allowed is exactly one of passwordFile: PATH, passwordHash: "…", clientCertificate: PATH and anonymous: true',
+    );
   }
+  if ((found.clientCertificate === undefined) !== (found.clientKey === undefined))
+    fail(undefined, 'allowed are clientCertificate and clientKey together');
   if (found.plainPassword && found.passwordFile === undefined)
     fail('plainPassword', 'a plain password needs passwordFile');
   const trusts = [found.pin, found.ca, found.insecure || undefined].filter((way) => way !== undefined);
@@ -128,7 +128,7 @@ export type ParsedCascade = z.infer<typeof cascadeSchema>;
 export function cascadeAdvice(path: readonly PropertyKey[], key: string): string | undefined {
   if (path.length === 6 && path[4] === 'policy') {
     const meant = NOT_FOR_CASCADES.find((name) => name.toLowerCase() === key.toLowerCase());
-    return meant === undefined ? undefined : `${meant} cannot be set for a cascade, which is always let in as a bridge`;
+    return meant === undefined ? undefined : `${key} cannot be set for a cascade, which is always let in as a bridge`;
   }
   if (path.length !== 5) return undefined;
   if (/^(reconnect|retr(y|ies))/i.test(key)) {
@@ -145,6 +145,6 @@ export function cascadeAdvice(path: readonly PropertyKey[], key: string): string
 /** Whether a value of a cascade may hold a secret. */
 export function cascadeHolds(path: readonly PropertyKey[], found: unknown): boolean {
   const key = String(path[4] ?? '');
-  if (['passwordHash', 'passwordFile', 'password'].includes(key)) return true;
+  if (['passwordHash', 'passwordFile', 'password', 'clientKey'].includes(key)) return true;
   return typeof found === 'string' && found.includes('@') && ['proxy', 'server'].includes(key);
 }

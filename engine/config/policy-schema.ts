@@ -76,6 +76,12 @@ const shape = Object.fromEntries(
 
 export const policySchema = section(shape);
 
+/** The same without fields that cannot be set where it stands, by their names on the wire. */
+export function policySchemaWithout(fixed: readonly (PolicyFlag | PolicyNumber)[]): typeof policySchema {
+  const free = Object.entries(shape).filter(([name]) => !fixed.includes(POLICY_NAMES[name as PolicyName]));
+  return section(Object.fromEntries(free)) as unknown as typeof policySchema;
+}
+
 /** The fields that are set, under the names of the wire. */
 export function policyOf(found: z.output<typeof policySchema>): Partial<Policy> {
   const fields = Object.entries(found).filter(([, field]) => field !== undefined);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { NOT_FOR_CASCADES } from '../../engine/config/cascade-schema.ts';
+import { POLICY_NAMES } from '../../engine/config/policy-schema.ts';
 import { parseServerConfig } from '../../engine/config/server-config.ts';
 import { DEFAULT_POLICY } from '../../engine/login/policy.ts';
 
@@ -43,7 +44,7 @@ describe('a cascade', () => {
     const settings = `server: "[fd00::1]:5555", hub: x, user: head, passwordFile: secret/head, plainPassword: true, pin: "${PIN}",
       tls: { profile: packetix-2.0 }, priorityRule: extended, congestion: bbr, connections: 32, connectionInterval: 2,
       connectionLifetime: 60, halfDuplex: true, encrypt: false, compress: true, online: false,
-      proxy: { url: "socks5://10.0.0.1:1080", credentialsFile: proxy }, policy: { NoServer: true, MaxMac: 100, VLanId: 7 }`;
+      proxy: { url: "socks5://10.0.0.1:1080", credentialsFile: proxy }, policy: { noServer: true, maxMac: 100, vlanId: 7, maxUpload: 10M }`;
     expect(only(settings)).toMatchObject({
       ...{ host: 'fd00::1', port: 5555, credential: { kind: 'file', file: 'secret/head', plain: true }, online: false },
       ...{ trust: { kind: 'pin', fingerprint: PIN }, tls: { legacy: {} }, priorityRule: 'extended', congestion: 'bbr' },
@@ -55,7 +56,7 @@ describe('a cascade', () => {
         encrypt: false,
       },
       ...{ compress: true, proxy: { url: { kind: 'socks5' }, credentialsFile: 'proxy' } },
-      policy: { ...DEFAULT_POLICY, NoServer: true, MaxMac: 100, VLanId: 7 },
+      policy: { ...DEFAULT_POLICY, NoServer: true, MaxMac: 100, VLanId: 7, MaxUpload: 10_000_000 },
     });
     const hashed = LEAST.replace('anonymous: true', `passwordHash: "${HASH}"`);
     expect(only(`${hashed}, ca: ca.pem`)).toMatchObject({
@@ -63,6 +64,11 @@ describe('a cascade', () => {
       trust: { kind: 'ca', file: 'ca.pem' },
     });
     expect(only(`${LEAST}, insecure: true`)).toMatchObject({ trust: { kind: 'insecure' } });
+    const signed = LEAST.replace('anonymous: true', 'clientCertificate: up.crt, clientKey: up.key');
+    expect(only(signed)).toMatchObject({
+      credential: { kind: 'certificate', certificateFile: 'up.crt', keyFile: 'up.key' },
+    });
+    expect(problems(`up: { ${signed.replace(', clientKey: up.key', '')} }`)[0]).toMatch(/clientKey together/);
   });
 
   test('without a server is a link to another hub', () => {
@@ -79,10 +85,10 @@ describe('a cascade', () => {
     ['bridge: false', /always has bridge mode/],
     ['qos: false', /always has QoS/],
     ['password: hunter2', /passwords are not written here; use passwordFile/],
-    ['policy: { NoBridge: true }', /NoBridge cannot be set for a cascade/],
-    ['policy: { maxconnection: 3 }', /MaxConnection cannot be set for a cascade/],
-    ['policy: { NoServers: true }', /did you mean "NoServer"/],
-    ['policy: { VLanId: 4096 }', /from 0 to 4095/],
+    ['policy: { noBridge: true }', /noBridge cannot be set for a cascade/],
+    ['policy: { maxconnection: 3 }', /maxconnection cannot be set for a cascade/],
+    ['policy: { noServers: true }', /did you mean "noServer"/],
+    ['policy: { vlanId: 4096 }', /from 0 to 4095/],
     ['connections: 33', /from 1 to 32/],
     ['connections: 1, halfDuplex: true', /with half duplex .* from 2 to 32/],
     [`pin: "${PIN}", insecure: true`, /only one of pin, ca and insecure/],
@@ -121,9 +127,11 @@ describe('a cascade', () => {
   });
 
   test('every policy is either for cascades or named as one that is not', () => {
-    const allowed = Object.keys(DEFAULT_POLICY).filter((name) =>
+    const allowed = Object.entries(POLICY_NAMES).filter(([name]) =>
       problems(`up: { ${LEAST}, policy: { ${name}: true } }`).every((text) => !text.includes('unknown key')),
     );
-    expect([...allowed, ...NOT_FOR_CASCADES].toSorted()).toEqual(Object.keys(DEFAULT_POLICY).toSorted());
+    expect([...allowed.map(([, wire]) => wire), ...NOT_FOR_CASCADES].toSorted()).toEqual(
+      Object.keys(DEFAULT_POLICY).toSorted(),
+    );
   });
 });
