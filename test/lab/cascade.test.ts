@@ -4,6 +4,7 @@ import { EtherloomClient, EtherloomServer } from '../../lab/etherloom.ts';
 import { Lab, type LabHost } from '../../lab/netns.ts';
 import { ping, waitForPing } from '../../lab/ping.ts';
 import { measureUdpStream } from '../../lab/tools.ts';
+import { makeCertificate } from '../support/certificate.ts';
 
 const ONE_SECOND = 1_000;
 
@@ -39,14 +40,17 @@ describe.each([
   ['bun', 'node'],
 ] as const)('%s and %s', (runtime, other) => {
   test('a cascade is held up, shown and switched; what is wrong is shown', { timeout: 90 * ONE_SECOND }, async () => {
+    // On one runtime with a password, on the other with a certificate.
+    const signed = runtime === 'bun' ? makeCertificate({ names: ['head'] }) : undefined;
     const options = {
       runtime: other,
       address: '10.77.0.1',
-      users: { head: 'headpw' },
+      users: { head: signed === undefined ? 'headpw' : { certificate: signed.certificate } },
       taps: { el1: '10.90.0.1/24' },
     };
     const first = await EtherloomServer.start(one!, options);
     const login = (more: string) => `{ server: 10.77.0.1:5555, hub: lab, user: head, insecure: true, ${more} }`;
+    const right = signed === undefined ? 'passwordFile: right' : 'clientCertificate: up.crt, clientKey: up.key';
     const pin = 'ab'.repeat(32);
     const ours = await EtherloomServer.start(two!, {
       runtime,
@@ -54,13 +58,13 @@ describe.each([
       users: { guest: undefined },
       taps: { el2: '10.90.0.2/24' },
       cascades: {
-        up: login('passwordFile: right, connections: 3, encrypt: false'),
+        up: login(`${right}, connections: 3, encrypt: false`),
         wrong: login('passwordFile: wrong'),
-        nowhere: login('passwordFile: right').replace('hub: lab', 'hub: none'),
-        stranger: login(`passwordFile: right, pin: ${pin}`).replace('insecure: true, ', ''),
-        off: login('passwordFile: right, online: false'),
+        nowhere: login(right).replace('hub: lab', 'hub: none'),
+        stranger: login(`${right}, pin: ${pin}`).replace('insecure: true, ', ''),
+        off: login(`${right}, online: false`),
       },
-      files: { right: 'headpw\n', wrong: 'guess\n' },
+      files: { right: 'headpw\n', wrong: 'guess\n', 'up.crt': signed?.certificate ?? '', 'up.key': signed?.key ?? '' },
     });
     await waitForPing(two!, { target: '10.90.0.1' });
     await expect
@@ -92,7 +96,7 @@ describe.each([
     await first.stop();
     await EtherloomServer.start(one!, options);
     await two!.ip('neigh', 'flush', 'all');
-    await waitForPing(two!, { target: '10.90.0.1' }, 20 * ONE_SECOND);
+    await waitForPing(two!, { target: '10.90.0.1' }, 40 * ONE_SECOND);
     expect(await ours.stop()).toBe(0);
   });
 });
