@@ -131,13 +131,15 @@ function admit(from: u32, slot: u32, now: f64): u32 {
     if (s.unfinished && rules.vlan != 0 && tagged) finish(slot);
     return limit(from, slot, now);
   }
-  segments = segment(slot);
-  if (segments == 0) return DROP_MEMORY;
-  for (let i: u32 = 0; i < segments; i++) {
+  // Not among those of the frame at hand, which each piece is in its turn: they are given back with it.
+  const pieces = segment(slot);
+  if (pieces == 0) return DROP_MEMORY;
+  for (let i: u32 = 0; i < pieces; i++) {
     const piece = load<u32>(SEGMENTS + i * 4);
     prepare(piece);
     const cause = limit(from, piece, now);
     if (cause != NONE) countDrop(from, cause);
+    releaseSlot(piece);
   }
   return NONE;
 }

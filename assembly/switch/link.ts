@@ -5,9 +5,10 @@
  * given as many frames as it takes in one.
  */
 
+import { DROP_LOOP } from '../counters';
 import { NONE } from '../memory';
-import { releaseSlot } from '../pool';
-import { portAt } from '../port';
+import { releaseSlot, Slot } from '../pool';
+import { countDrop, portAt } from '../port';
 import { hold, isHeld, watchQueues } from '../queue/hold';
 import { dequeue, filled, peek } from '../queue/queue';
 import { linksReady, markReady, nextLink } from '../queue/ready';
@@ -18,6 +19,12 @@ import { hasPuntRoom } from './punt';
 const DONE: u32 = 0;
 const MORE: u32 = 1;
 const WAITS: u32 = 2;
+
+/**
+ * Holders of a frame above which it goes through no further link. Without a loop each port is one of them at most (PORTS_MAX);
+ * in one that nobody cuts the same buffer is queued again with every round, and its counter has sixteen bits.
+ */
+const HOLDERS_MAX: u32 = 0x4000;
 
 export function joinLink(a: u32, b: u32): void {
   portAt(a).peer = b;
@@ -58,6 +65,10 @@ export function moveLinks(now: f64): u32 {
 function pass(id: u32, to: u32, priority: bool, now: f64): void {
   if (peek(id, priority, NONE, now) == 0) return;
   const slot = dequeue(id, priority, now);
-  if (to == NONE) releaseSlot(slot);
-  else forward(to, slot, now);
+  if (to == NONE) return releaseSlot(slot);
+  if (<u32>changetype<Slot>(slot).refs > HOLDERS_MAX) {
+    countDrop(id, DROP_LOOP);
+    return releaseSlot(slot);
+  }
+  forward(to, slot, now);
 }

@@ -102,7 +102,8 @@ function firewallOf({ settings, tap, servers, port, lan }: PlanInput): Planned[]
 function addressesOf({ lease4, addresses6, tap, servers, settings, fixedMtu }: PlanInput): Planned[] {
   const found: Planned[] = [];
   const metric = settings.metric === undefined ? {} : { metric: settings.metric };
-  if (lease4 !== undefined) {
+  // With the server's own address this machine would take itself for the server, and not get there any more.
+  if (lease4 !== undefined && !servers.includes(lease4.address)) {
     const address = `${lease4.address}/${lease4.prefix}`;
     // A network that holds the server would lead the tunnel into itself.
     const onLink = !servers.some((server) => holds(networkOf(lease4), server));
@@ -114,6 +115,7 @@ function addressesOf({ lease4, addresses6, tap, servers, settings, fixedMtu }: P
     if (mtu !== undefined && !fixedMtu) found.push({ key: 'mtu', change: { kind: 'mtu', tap, mtu }, soft: true });
   }
   for (const { address, valid, preferred, obtained } of addresses6) {
+    if (servers.includes(address)) continue;
     const life = Number.isFinite(valid) ? { validSeconds: valid, preferredSeconds: Math.min(preferred, valid) } : {};
     const change: MachineChange = { kind: 'address', tap, address: `${address}/128`, onLink: false, ...life };
     found.push({ key: `address ${address}/128`, change, soft: true, stamp: obtained });

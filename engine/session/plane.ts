@@ -289,9 +289,10 @@ export class Plane {
     this.#sending = true;
     try {
       const now = this.#clock.now();
+      // First: what goes on may go into a link.
+      if (this.#core.dueAt <= now) this.#core.goOn(now);
       if (this.#links > 0) this.#moveLinks(now);
       if (this.#core.hasPunted) this.#handPunted();
-      if (this.#core.dueAt <= now) this.#core.goOn(now);
       this.#writeTaps();
       for (let offers = this.#core.fill(now); offers > 0; offers = this.#core.fill(now)) {
         for (let i = 0; i < offers; i++) this.#write(i);

@@ -209,6 +209,27 @@ describe('a cascade', () => {
     expect(other.frames).toHaveLength(1);
   });
 
+  test('to another hub of the same server is not what frames wait for that a rule has delayed', async () => {
+    const b = new Branch();
+    const taps = (name: string) => [{ name, addresses: [] }];
+    await b.open({
+      hubs: [
+        {
+          ...{ name: 'branch', stormLimit: 0, users: [], taps: taps('el0') },
+          access: [{ priority: 1, action: 'pass', delay: 20 }],
+          cascades: [{ kind: 'link', name: 'next', hub: 'third', online: true }],
+        },
+        { name: 'third', stormLimit: 0, users: [], taps: taps('el1') },
+      ],
+    });
+    await b.lab.world.run(2_000);
+    for (let count = 1; count <= 10; count++) {
+      b.tap.arrive(frame(BROADCAST, mac(1)));
+      await b.lab.world.run(40);
+      expect(b.host.opened[1]!.frames).toHaveLength(count);
+    }
+  });
+
   test('to a hub that is not there cannot be made', async () => {
     const b = new Branch();
     await expect(b.open({}, { kind: 'link', name: 'next', hub: 'nowhere', online: true })).rejects.toThrow(

@@ -189,6 +189,15 @@ test('a network that holds the server is not led into the tunnel past it', async
   expect([...machine.made.keys()].filter((key) => key.startsWith('rule'))).toHaveLength(4);
 });
 
+test('the address of the server is not taken from a lease', async () => {
+  server = (question) => {
+    const said = willing(question);
+    return said === undefined ? undefined : { ...said, address: '10.0.0.1' };
+  };
+  const { machine } = await bound({ ...NOTHING, dhcp: true });
+  expect([...machine.made.keys()].filter((key) => key.startsWith('address'))).toEqual([]);
+});
+
 test('the kill switch lets attached networks pass when asked to, and follows them', async () => {
   const { machine, host } = await bound({ ...EVERYTHING, allowLan: true });
   expect(machine.made.get('firewall')).toMatchObject({ lan: ['192.168.1.0/24'] });
