@@ -2,6 +2,7 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
 import { Failure } from './failure.ts';
 import { exists, inWords, readBounded, writeNeighbour } from './files.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -126,6 +127,13 @@ export async function writePair(
   { certificate, key }: { readonly certificate: string; readonly key: string },
   hint: string,
 ): Promise<void> {
+  if (path.resolve(certificateFile) === path.resolve(keyFile)) {
+    throw new Failure(
+      'configuration',
+      `cannot create ${keyFile}: it is named for the certificate and for its key, and the one would take the other's place`,
+      'name two files',
+    );
+  }
   const temporary: string[] = [];
   let target = keyFile;
   try {

@@ -34,7 +34,8 @@ export class ShelteredHost extends LabHost {
   }
 
   override wrap(command: readonly string[]): string[] {
-    const script = 'mount --bind "$0" "$1" && shift && exec "$@"';
+    // As a careful root has it: what others have to read must not count on more.
+    const script = 'umask 077 && mount --bind "$0" "$1" && shift && exec "$@"';
     return super.wrap([
       'unshare',
       '--mount',

@@ -19,8 +19,8 @@ export function defineBridge(program: Command, context: Context): void {
       `\n${CONFIGURATION}${helpTail(EXAMPLES, ['ok', 'internal', 'usage', 'configuration', 'tap', 'interrupted'])}`,
     )
     .action(async (flags: ServerFlags) => {
-      const { runBridge } = await import('./bridge-run.ts');
-      await runBridge(flags, context);
+      const { runServer } = await import('./server-run.ts');
+      await runServer('bridge', flags, context);
     });
   addLogOptions(command);
 }

@@ -1,8 +1,13 @@
-/** `etherloom server`. */
+/** `etherloom server`, and `etherloom bridge`: a server that listens nowhere. */
 
 import * as path from 'node:path';
 import { isIpAddress } from '../../engine/config/address.ts';
-import { parseServerConfig, type ServerConfig, serverOptions } from '../../engine/config/server-config.ts';
+import {
+  parseBridgeConfig,
+  parseServerConfig,
+  type ServerConfig,
+  serverOptions,
+} from '../../engine/config/server-config.ts';
 import type { Log } from '../../engine/host.ts';
 import type { RunningServer } from '../../engine/server/options.ts';
 import { cascadeCommand } from '../cascade-command.ts';
@@ -11,7 +16,7 @@ import { ensureCertificate, type ServerCertificate } from '../certificate.ts';
 import { invalidConfig, readConfigFile } from '../config-file.ts';
 import type { Context } from '../context.ts';
 import { failureOfHost } from '../failure.ts';
-import { print, printLine } from '../io.ts';
+import { type Output, print, printLine } from '../io.ts';
 import { createLog } from '../log.ts';
 import { openControl } from '../node-control.ts';
 import { nodeNameOf } from '../node-name.ts';
@@ -21,66 +26,69 @@ import { readUserCertificates } from '../user-certificates.ts';
 import { within } from '../within.ts';
 import type { ServerFlags } from './server.ts';
 
-export async function runServer(flags: ServerFlags, { environment, io }: Context): Promise<void> {
-  // From here on a signal ends the server in order, whatever it is doing.
+export async function runServer(
+  role: ServerConfig['role'],
+  flags: ServerFlags,
+  { environment, io }: Context,
+): Promise<void> {
+  // From here on a signal ends the node in order, whatever it is doing.
   const stop = stopOnSignals(io);
   try {
     const file = path.resolve(flags.config);
-    const source = { file: flags.config, what: 'the configuration', command: 'etherloom server' };
-    const { config, problem } = await readConfigFile(source, parseServerConfig);
+    const directory = path.dirname(file);
+    const source = { file: flags.config, what: 'the configuration', command: `etherloom ${role}` };
+    const { config, problem } = await readConfigFile(source, role === 'bridge' ? parseBridgeConfig : parseServerConfig);
     const log = createLog({
       level: flags.logLevel ?? config.log.level ?? 'info',
       format: flags.logFormat ?? config.log.format ?? 'text',
       color: io.stderr.isTTY === true,
       write: (text) => print(io.stderr, text),
     });
-    if (config.hubs.some(({ taps, bridges = [] }) => taps.length + bridges.length > 0)) {
+    if (role === 'bridge') requireTaps(io, 'a bridge has TAPs or interfaces');
+    else if (config.hubs.some(({ taps, bridges = [] }) => taps.length + bridges.length > 0)) {
       requireTaps(io, 'the configuration names TAPs or bridges');
     }
-    const users = await readUserCertificates(config, path.dirname(file));
+    const users = await readUserCertificates(config, directory);
     if (users.problems.length > 0) {
       const found = users.problems.map(({ path: at, message }) => problem(at, message));
       throw invalidConfig(source, found);
     }
     for (const warning of users.warnings) log('warn', warning);
-    const certificate = await prepareCertificate(config, path.dirname(file), io.hostName, log);
+    const certificate = role === 'bridge' ? undefined : await prepareCertificate(config, directory, io.hostName, log);
 
     const engine = await environment.load();
     const cascades = await readCascades(config.hubs, {
-      directory: path.dirname(file),
+      directory,
       io,
       certificates: engine.host.certificates,
       warn: (message) => log('warn', message),
     });
-    const options = serverOptions(config, certificate, { users, cascades });
-    const server = await start(() => engine.startServer(engine.host, options, log));
+    const options = serverOptions(config, certificate ?? { certificate: '', key: '' }, { users, cascades });
+    const node = await start(() => engine.startServer(engine.host, options, log));
     try {
-      const socket = config.control.socket;
+      const { socket } = config.control;
       const control = await openControl({
-        role: 'server',
+        role,
         about: { name: nodeNameOf(file) },
-        path: socket === undefined ? undefined : path.resolve(path.dirname(file), socket),
-        status: () => server.status(),
+        path: socket === undefined ? undefined : path.resolve(directory, socket),
+        status: () => node.status(),
         stop: () => stop.now('etherloom down'),
-        commands: { cascade: (request) => cascadeCommand(server, request) },
+        commands: { cascade: (request) => cascadeCommand(node, request) },
         io,
         log,
       });
       try {
-        announce(
-          flags,
-          config,
-          path.dirname(file),
-          { server, certificate, control: control?.path },
-          { environment, io },
-        );
+        const about = { control: control?.path ?? null, version: environment.version, pid: io.pid };
+        const json = flags.json ? about : undefined;
+        if (certificate === undefined) announceBridge(io.stdout, config, json);
+        else announceServer(io.stdout, config, directory, node, certificate, json);
         await aborted(stop.signal);
         log('info', 'ending', { askedBy: stop.signal.reason });
       } finally {
         await control?.close();
       }
     } finally {
-      await within(CLOSE_MS, server.close(), 'the server did not end its sessions, listeners and TAPs');
+      await within(CLOSE_MS, node.close(), LATE[role]);
     }
     log('info', 'ended');
   } finally {
@@ -89,6 +97,10 @@ export async function runServer(flags: ServerFlags, { environment, io }: Context
 }
 
 const CLOSE_MS = 10_000;
+const LATE: Readonly<Record<ServerConfig['role'], string>> = {
+  server: 'the server did not end its sessions, listeners and TAPs',
+  bridge: 'the bridge did not give its interfaces and TAPs back',
+};
 
 async function prepareCertificate(
   config: ServerConfig,
@@ -115,33 +127,41 @@ async function start(call: () => Promise<RunningServer>): Promise<RunningServer>
   }
 }
 
-function announce(
-  flags: ServerFlags,
+/** @param json What the line of JSON says besides; absent: it is for people. */
+function announceServer(
+  output: Output,
   config: ServerConfig,
   directory: string,
-  {
-    server,
-    certificate,
-    control,
-  }: { server: RunningServer; certificate: ServerCertificate; control: string | undefined },
-  { environment, io }: Context,
+  { listeners }: RunningServer,
+  { fingerprint, created }: ServerCertificate,
+  json: object | undefined,
 ): void {
   const file = path.resolve(directory, config.tls.certificate);
-  const { fingerprint, created } = certificate;
-  if (flags.json) {
-    const line = {
-      event: 'listening',
-      listeners: server.listeners,
-      certificate: { file, fingerprint, created },
-      control: control ?? null,
-      version: environment.version,
-      pid: io.pid,
-    };
-    printLine(io.stdout, JSON.stringify(line));
+  if (json !== undefined) {
+    const certificate = { file, fingerprint, created };
+    printLine(output, JSON.stringify({ event: 'listening', listeners, certificate, ...json }));
     return;
   }
-  if (created)
-    printLine(io.stdout, `created the certificate ${file} and its key ${path.resolve(directory, config.tls.key)}`);
-  printLine(io.stdout, `certificate SHA-256 ${fingerprint}`);
-  for (const listener of server.listeners) printLine(io.stdout, `listening on ${listener}`);
+  if (created) {
+    printLine(output, `created the certificate ${file} and its key ${path.resolve(directory, config.tls.key)}`);
+  }
+  printLine(output, `certificate SHA-256 ${fingerprint}`);
+  for (const listener of listeners) printLine(output, `listening on ${listener}`);
+}
+
+/** Likewise. */
+function announceBridge(output: Output, config: ServerConfig, json: object | undefined): void {
+  const hubs = config.hubs.map(({ name, bridges = [], taps }) => ({
+    name,
+    bridges: bridges.map((each) => each.interface),
+    taps: taps.map((tap) => tap.name),
+  }));
+  if (json !== undefined) {
+    printLine(output, JSON.stringify({ event: 'bridging', hubs, ...json }));
+    return;
+  }
+  for (const { name, bridges, taps } of hubs) {
+    for (const each of bridges) printLine(output, `bridging ${each} with the hub ${name}`);
+    for (const each of taps) printLine(output, `TAP ${each} is in the hub ${name}`);
+  }
 }

@@ -27,7 +27,7 @@ export function defineServer(program: Command, context: Context): void {
     )
     .action(async (flags: ServerFlags) => {
       const { runServer } = await import('./server-run.ts');
-      await runServer(flags, context);
+      await runServer('server', flags, context);
     });
   addLogOptions(command);
 }

@@ -5,6 +5,7 @@ import * as fs from 'node:fs';
 import { KEY_PASSPHRASE_VARIABLE } from '../client-certificate.ts';
 import type { Environment } from '../environment.ts';
 import { Failure } from '../failure.ts';
+import { inWords } from '../files.ts';
 import type { Io } from '../io.ts';
 import { PASSWORD_VARIABLE } from '../password.ts';
 import { startOf } from '../processes.ts';
@@ -78,7 +79,8 @@ export async function startProcess(request: StartRequest): Promise<ProfileProces
       void started
         .then(() => handed)
         .then(() => send({ kind: 'go', secrets, interactive, log, record }))
-        .then(tell);
+        // Without the name it is not told anything, and ended below.
+        .then(tell, () => {});
     }
   });
   const ended = endOf(child);
@@ -93,7 +95,13 @@ export async function startProcess(request: StartRequest): Promise<ProfileProces
   const pid = await started;
   const start = startOf(pid);
   handed = start === undefined ? undefined : hand(record, { pid, start, file: profile.file, log });
-  await handed;
+  try {
+    await handed;
+  } catch (thrown) {
+    child.kill('SIGKILL');
+    await ended;
+    throw new Failure('configuration', `cannot write ${record}: ${inWords(thrown)}`);
+  }
   return {
     pid,
     told,

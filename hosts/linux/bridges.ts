@@ -14,7 +14,15 @@ import type { Kernel } from './tap.ts';
 /** Interfaces of Linux as ports of a hub. @param load Loads the C library; called with the first one. */
 export function createBridges(load: () => Kernel): Bridges {
   /** Those that are open, by number. */
-  const open = new Set<number>();
+  const open = new Map<number, PacketPort>();
+  // Whatever ends the process, a second signal or a mistake of ours: the interfaces are given back as they were.
+  const atExit = (): void => {
+    for (const port of open.values()) port.close();
+  };
+  const closed = (index: number): void => {
+    open.delete(index);
+    if (open.size === 0) process.removeListener('exit', atExit);
+  };
   return {
     open(options: BridgeOptions, handler: TapHandler): BridgedInterface {
       const name = options.interface;
@@ -27,8 +35,9 @@ export function createBridges(load: () => Kernel): Bridges {
         const link = find(kernel.libc, name);
         check(kernel.libc, link);
         if (open.has(link.index)) throw bridgeRefusal(name, 'it is bridged already; an interface is a port of one hub');
-        const port = start(kernel, link, handler, () => open.delete(link.index));
-        open.add(link.index);
+        const port = start(kernel, link, handler, () => closed(link.index));
+        if (open.size === 0) process.on('exit', atExit);
+        open.set(link.index, port);
         return port;
       } catch (error) {
         throw error instanceof IoctlFailure ? bridgeFailure(name, error.action, error.errno) : error;

@@ -31,6 +31,7 @@ const LOAD_WORD = 0x20;
 const JUMP_IF_EQUAL = 0x15;
 const RETURN = 0x06;
 const PACKET_TYPE = 0xffff_f004;
+const PROGRAM_BYTES = 16;
 /**
  * Leaves out what is for the host itself, which would be flooded in the hub for want of a station there, and what the host
  * sends. Code, jumps and operand of each instruction.
@@ -53,8 +54,8 @@ export function openPacketSocket(libc: Libc, index: number): number {
   const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) throw new IoctlFailure('bridge it', libc.errno());
   try {
-    const option = (level: number, name: number, memory: ArrayBuffer, action: string): void => {
-      if (libc.setsockopt(fd, level, name, libc.addressOf(memory), memory.byteLength) < 0) {
+    const option = (level: number, name: number, memory: ArrayBuffer, action: string, bytes = memory.byteLength) => {
+      if (libc.setsockopt(fd, level, name, libc.addressOf(memory), bytes) < 0) {
         throw new IoctlFailure(action, libc.errno());
       }
     };
@@ -63,18 +64,18 @@ export function openPacketSocket(libc: Libc, index: number): number {
     option(SOL_PACKET, PACKET_IGNORE_OUTGOING, int(1), 'leave out what this host sends');
     option(SOL_SOCKET, SO_RCVBUFFORCE, int(RECEIVE_BUFFER_BYTES), 'give it a buffer');
     option(SOL_SOCKET, SO_SNDBUFFORCE, int(SEND_BUFFER_BYTES), 'give it a buffer');
-    const instructions = new ArrayBuffer(FILTER.length * 8);
-    const view = new DataView(instructions);
-    for (const [at, [code, ifTrue, ifFalse, operand]] of FILTER.entries()) {
-      view.setUint16(at * 8, code, true);
-      view.setUint8(at * 8 + 2, ifTrue);
-      view.setUint8(at * 8 + 3, ifFalse);
-      view.setUint32(at * 8 + 4, operand, true);
-    }
-    const program = new DataView(new ArrayBuffer(16));
+    // A struct sock_fprog and, in the same memory so that they live as long, the instructions that it points to.
+    const program = new DataView(new ArrayBuffer(PROGRAM_BYTES + FILTER.length * 8));
     program.setUint16(0, FILTER.length, true);
-    program.setBigUint64(8, BigInt(libc.addressOf(instructions)), true);
-    option(SOL_SOCKET, SO_ATTACH_FILTER, program.buffer, 'leave out what is for this host');
+    program.setBigUint64(8, BigInt(libc.addressOf(program.buffer) + PROGRAM_BYTES), true);
+    for (const [index, [code, ifTrue, ifFalse, operand]] of FILTER.entries()) {
+      const at = PROGRAM_BYTES + index * 8;
+      program.setUint16(at, code, true);
+      program.setUint8(at + 2, ifTrue);
+      program.setUint8(at + 3, ifFalse);
+      program.setUint32(at + 4, operand, true);
+    }
+    option(SOL_SOCKET, SO_ATTACH_FILTER, program.buffer, 'leave out what is for this host', PROGRAM_BYTES);
     const address = new DataView(new ArrayBuffer(20));
     address.setUint16(0, AF_PACKET, true);
     address.setUint16(2, ETH_P_ALL);

@@ -73,3 +73,10 @@ test('bridges are for Linux', async () => {
   expect(await runCommand(['bridge', '--config', file], io)).toBe(5);
   expect(io.err()).toContain('on Linux only; this is darwin');
 });
+
+test('what a configuration shares with a server’s is checked as there', async () => {
+  const { file, io } = await setUp(`${CONFIG}    users: { bob: { certificate: bob.crt } }\n`);
+  expect(await runCommand(['bridge', '--config', file], io)).toBe(3);
+  expect(io.err()).toContain('hubs.lab.users.bob.certificate');
+  expect(io.err()).toContain('bob.crt');
+});

@@ -20,6 +20,13 @@ async function setUp() {
 }
 
 describe('both files are missing', () => {
+  test('one file for both is refused: the certificate would take the place of its key', async () => {
+    const request = await setUp();
+    const certificateFile = `${request.folder}/./s.key`;
+    await expect(ensureCertificate({ ...request, certificateFile })).rejects.toThrow('the certificate and for its key');
+    expect(await fs.readdir(request.folder)).toEqual([]);
+  });
+
   test('a certificate is created that says what it is for', async () => {
     const request = await setUp();
     const made = await ensureCertificate(request);

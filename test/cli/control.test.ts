@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
@@ -6,6 +7,8 @@ import { describe, expect, test } from 'vitest';
 import { controlClient, requestStatus } from '../../cli/control-client.ts';
 import { findSockets } from '../../cli/control-paths.ts';
 import { startControlServer } from '../../cli/control-server.ts';
+import { EXIT_CODES } from '../../cli/exit-codes.ts';
+import { isAlive } from '../../cli/processes.ts';
 import type { NodeRole } from '../../engine/admin/status.ts';
 import { fakeIo, runCommand, sampleStatus, temporaryFolder } from './support.ts';
 
@@ -158,6 +161,31 @@ describe('the control socket', () => {
     const request = { role: 'server', about: {}, status: () => undefined, stop: () => {}, io } as const;
     await expect(startControlServer(request)).rejects.toThrow('it is not a directory');
     expect(await fs.readdir(path.join(folder, 'elsewhere'))).toEqual([]);
+  });
+});
+
+describe('etherloom down', () => {
+  test.each([
+    ['ends', true, 0, 'server: ended'],
+    ['does not end', false, EXIT_CODES.timeout.code, 'nothing proves that process'],
+  ])('sends no signal to the process that has the number of a node elsewhere: one that %s', async (_, ends, code, said) => {
+    const { folder, io } = await setUp();
+    const bystander = spawn('sleep', ['60']);
+    await once(bystander, 'spawn');
+    // As a node says it from inside another PID namespace.
+    const control = await startControlServer({
+      ...{ role: 'server', about: {}, path: path.join(folder, 'server.sock'), io },
+      status: () => ({ ...sampleStatus('server'), pid: bystander.pid! }),
+      stop: () => void (ends && control.close()),
+    });
+    try {
+      expect(await runCommand(['down', '--socket', control.path, '--timeout', '1'], io)).toBe(code);
+      expect(io.out() + io.err()).toContain(said);
+      expect(isAlive(bystander.pid!)).toBe(true);
+    } finally {
+      await control.close();
+      bystander.kill('SIGKILL');
+    }
   });
 });
 

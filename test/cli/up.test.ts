@@ -4,9 +4,10 @@ import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isAlive, startOf } from '../../cli/processes.ts';
 import { logDirectory, logFile } from '../../cli/up/log-file.ts';
+import { startProcess } from '../../cli/up/process.ts';
 import { findProfile, profileDirectory } from '../../cli/up/profiles.ts';
 import { claim, findRecords, hand, recordPath, release } from '../../cli/up/record.ts';
-import { fakeIo, runCommand, temporaryFolder } from './support.ts';
+import { environmentOf, fakeEngine, fakeIo, runCommand, temporaryFolder } from './support.ts';
 
 const START = startOf(process.pid)!;
 
@@ -59,6 +60,22 @@ describe('which profile is meant', () => {
     expect((await fs.readdir(path.join(folder, 'run', 'etherloom'))).filter((name) => name.endsWith('.up'))).toEqual(
       [],
     );
+  });
+
+  test('a process that cannot get the name is ended before it does anything', async () => {
+    const folder = await temporaryFolder();
+    const profile = { name: 'lab', file: path.join(folder, 'lab.yaml') };
+    const log = path.join(folder, 'log', 'lab.log');
+    const request = { profile, log, interactive: false, environment: environmentOf(fakeEngine()) };
+    const record = path.join(folder, 'nowhere', 'lab.up');
+    const started = startProcess({ ...request, record, io: { ...fakeIo({ folder }), env: {} }, onMessage: () => {} });
+    await expect(started).rejects.toMatchObject({ exit: 'configuration', message: expect.stringContaining(record) });
+    const children = await fs.readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8');
+    const commands = children.split(' ').flatMap((pid) => {
+      const { stdout } = spawnSync('cat', [`/proc/${pid}/cmdline`], { encoding: 'utf8' });
+      return stdout.includes(profile.file) ? stdout : [];
+    });
+    expect(commands).toEqual([]);
   });
 
   test('--background is not for people', async () => {

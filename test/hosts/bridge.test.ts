@@ -298,6 +298,18 @@ describe.skipIf(!canMakeDevices)('a bridged interface', () => {
     expect(link('left0').up).toBe(false);
   });
 
+  test('takes it back as well when the process ends at once', () => {
+    ip('link', 'set', 'left0', 'down');
+    const others = process.listeners('exit');
+    const { port: left } = open('left0');
+    const { port: right } = open('right0');
+    for (const atExit of process.listeners('exit')) if (!others.includes(atExit)) atExit(0);
+    expect(link('left0')).toMatchObject({ up: false, promiscuity: 0 });
+    left.close();
+    right.close();
+    expect(process.listeners('exit')).toEqual(others);
+  });
+
   test('that is down neither spins nor fails, and works again when it is up', async () => {
     const { port: left, owner } = open('left0');
     const { port: right } = open('right0');

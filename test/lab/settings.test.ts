@@ -1,5 +1,5 @@
 /** What a client sets in the machine, with real DHCP and DNS servers behind the hub, and how it is undone. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -135,6 +135,7 @@ describe.skipIf(missingSettingsPeers().length > 0).each(['node', 'bun'] as const
     await waitForPing(plain!, { target: '2001:db8::1' });
     expect(client.resolver()).toContain('nameserver 10.90.0.1');
     expect(client.resolver()).toContain('search lab.test');
+    expect(statSync(client.resolvConf).mode & 0o777).toBe(0o644);
     expect((await plain!.ip('link', 'show', 'el0')).stdout).toContain('mtu 1400');
     const status = (await first.status()).client?.settings;
     expect(status).toMatchObject({ killSwitch: true, servers: ['10.88.0.1'], dns: { search: ['lab.test'] } });

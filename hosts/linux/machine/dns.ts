@@ -5,6 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   linkSync,
   lstatSync,
   readFileSync,
@@ -126,8 +127,10 @@ function replaceFile(text: string, saved: DnsSaved, identity: Identity): void {
       writeFileSync(FILE, content);
       return;
     }
-    const neighbour = `${saved.backup}.new`;
-    writeFileSync(neighbour, content, { mode: 0o644 });
+    const neighbour = neighbourOf(saved);
+    writeFileSync(neighbour, content);
+    // Whatever the umask: every user's programs look names up.
+    chmodSync(neighbour, 0o644);
     try {
       renameSync(neighbour, FILE);
     } catch (error) {
@@ -141,6 +144,11 @@ function replaceFile(text: string, saved: DnsSaved, identity: Identity): void {
   } catch (error) {
     throw settingsFailure('EACCES', `cannot set the DNS servers in ${FILE}: ${(error as Error).message}`);
   }
+}
+
+/** What is to become the file. */
+function neighbourOf({ backup }: DnsSaved): string {
+  return `${backup}.new`;
 }
 
 /** A second name for the very file, or the very link: with it everything about it comes back. */
@@ -160,6 +168,8 @@ function copyOriginal(saved: DnsSaved): void {
 
 function restoreFile(saved: DnsSaved): readonly string[] {
   const { backup, copy } = saved as { backup: string; copy: string };
+  // There only when the process was killed in the midst of it.
+  rmSync(neighbourOf(saved), { force: true });
   const mark = readMark();
   if (mark !== undefined && mark.saved.backup !== backup && isAlive(mark.identity)) {
     // Another one of us has put its own in front: it brings this one back, and with it what was before both.

@@ -31,7 +31,7 @@ export function run(program: string, args: readonly string[], input = ''): Progr
       encoding: 'utf8',
       timeout: TIMEOUT_MS,
       maxBuffer: 16 << 20,
-      env: { ...process.env, LC_ALL: 'C' },
+      env: { ...environment(), LC_ALL: 'C' },
     });
     if (status !== null) return { code: status, stdout, stderr };
     const late = (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT';
@@ -40,6 +40,11 @@ export function run(program: string, args: readonly string[], input = ''): Progr
       throw settingsFailure(late ? 'ETIMEDOUT' : 'EIO', `\`${program} ${args.join(' ')}\` ${why}`);
     }
   }
+}
+
+/** Without our own variables: passwords may be in them, and some programs run what others have installed. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ETHERLOOM_')));
 }
 
 /** The same, and an exit code other than 0 is an error. @param doing Such as "add the route to 10.0.0.0/8". */
