@@ -20,7 +20,9 @@ describe.each(BUILDS)('%s: features together', (build) => {
     expect(rig.core.buffersTotal - rig.core.buffersFree).toBe(rig.places);
   });
 
-  test('a frame that goes round in a circle of links is not given back while queues hold it', { timeout: 30_000 }, () => {
+  test('a frame that goes round in a circle of links is not given back while queues hold it', {
+    timeout: 30_000,
+  }, () => {
     const rig = new Rig(build, { smallFrames: 16_384, largeFrames: 16, outBuffers: 32 });
     const hubs = [rig.core.openSwitch(0), rig.core.openSwitch(0)] as const;
     const tap = rig.tap(hubs[0]);
