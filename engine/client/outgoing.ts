@@ -33,6 +33,8 @@ export interface OutgoingOptions {
   readonly compress: boolean;
   readonly purpose: () => ClientPreambleOptions['purpose'];
   readonly trust: (security: ChannelSecurity) => Promise<string | undefined>;
+  /** Why there is no room for the session now that a server has granted; there is when absent. */
+  readonly crowded?: (welcome: Welcome) => string | undefined;
   /** The server let us in: what of a session's tunnel this connection is now. */
   readonly admitted: (channel: Channel, outcome: Admitted) => Tunnel;
   /** The attempt failed; called at most once, and not after `admitted`. */
@@ -151,6 +153,8 @@ export class Outgoing implements ChannelHandler {
         if (this.#over) return;
         const misfit = outcome.kind === 'welcome' ? misfitOf(outcome.welcome, this.options) : undefined;
         if (misfit !== undefined) return this.#fail({ kind: 'refused', message: misfit, code: 0, permanent: true });
+        const crowded = outcome.kind === 'welcome' ? this.options.crowded?.(outcome.welcome) : undefined;
+        if (crowded !== undefined) return this.#fail({ kind: 'unreachable', message: crowded });
         if (this.options.bare && (outcome.kind === 'attached' || !outcome.welcome.useEncrypt)) this.#channel.leaveTls();
         this.#tunnel = this.options.admitted(this.#channel, outcome);
         const late = entrance.takeLate();

@@ -168,6 +168,7 @@ export class Uplink implements Timed {
       compress,
       purpose: how.purpose,
       trust: how.trust,
+      crowded: (welcome) => this.#crowded(welcome),
       admitted: (channel, outcome) => {
         this.#outgoing.delete(outgoing);
         return how.admitted(channel, outcome);
@@ -178,6 +179,13 @@ export class Uplink implements Timed {
       },
     });
     this.#outgoing.add(outgoing);
+  }
+
+  /** Others may have taken the windows since the login was made, and a server may grant what was not offered. */
+  #crowded({ extensions, useCompress }: Welcome): string | undefined {
+    const { windows = 0 } = portAbilities(extensions, useCompress, this.#options.connections);
+    if (windows <= this.#node.core.windowsFree) return undefined;
+    return 'there is no memory left for the compression that the server has granted';
   }
 
   #enter(channel: Channel, outcome: Admitted): Tunnel {

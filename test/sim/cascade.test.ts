@@ -230,6 +230,26 @@ describe('a cascade', () => {
     }
   });
 
+  test('that finds the memory for compression taken when it is let in tries again without', async () => {
+    const b = new Branch();
+    await b.lab.serve();
+    const far = new Branch(2);
+    const host = new SimHost(b.lab.world, b.lab.net, '10.0.0.3');
+    Object.assign(far, { host });
+    const hash = hashedPassword(sha0, text('secret'), 'alice');
+    await far.open({
+      hubs: [{ name: 'LAB', stormLimit: 0, users: [{ name: 'alice', passwordHash: hash }], taps: [] }],
+    });
+    // Each needs 68 of 512; four of them are asked for at one server and four at the other, all at once.
+    const cascades = Array.from({ length: 8 }, (_, i) => ({
+      ...{ ...HEAD, name: `up${i}`, compress: true, connections: 32 },
+      host: i < 4 ? '10.0.0.1' : '10.0.0.3',
+    }));
+    await b.open({}, ...(cascades as RemoteCascadeOptions[]));
+    for (const { name } of cascades) await b.until('established', name);
+    await far.server.close();
+  });
+
   test('to a hub that is not there cannot be made', async () => {
     const b = new Branch();
     await expect(b.open({}, { kind: 'link', name: 'next', hub: 'nowhere', online: true })).rejects.toThrow(
