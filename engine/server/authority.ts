@@ -62,6 +62,8 @@ export interface AuthorityOptions {
   readonly doorkeeper: Doorkeeper;
   /** Ports that are no sessions with clients: TAPs and cascades of all hubs. */
   readonly otherPorts: number;
+  /** Connections that the cascades of all hubs may have: the core has to have room for them whenever they come up. */
+  readonly otherConnections: number;
   readonly timeoutMs: number;
   /** 1 to 32. */
   readonly maxConnections: number;
@@ -146,7 +148,7 @@ export class HubAuthority implements Authority<Admission, Attachment> {
    * asked again when the answer to a login has left: any number of others may have been answered before it.
    */
   hasRoom(member: ServerSession | undefined, grant?: Grant<Admission>): boolean {
-    const { core, sessions, connections, otherPorts } = this.#options;
+    const { core, sessions, connections, otherPorts, otherConnections } = this.#options;
     if (member === undefined) {
       if (grant !== undefined) {
         const { hub, user, uniqueId } = grant.token;
@@ -156,7 +158,7 @@ export class HubAuthority implements Authority<Admission, Attachment> {
       return sessions.size < Math.min(SESSIONS_MAX, PORTS_MAX - otherPorts) && windows <= core.windowsFree;
     }
     // One above the number is admitted (§6): the replacement of a connection that is about to be closed.
-    return member.session.tunnels.length <= member.maxConnections && connections() < CONNECTIONS_MAX;
+    return member.session.tunnels.length <= member.maxConnections && connections() < CONNECTIONS_MAX - otherConnections;
   }
 
   hubNames(): readonly string[] {

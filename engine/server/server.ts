@@ -76,6 +76,7 @@ class Server implements RunningServer {
       timeoutMs: options.timeoutMs,
       maxConnections: options.maxConnections,
       otherPorts: options.hubs.reduce((sum, hub) => sum + portsOf(hub), 0),
+      otherConnections: options.hubs.reduce((sum, hub) => sum + connectionsOf(hub), 0),
       hubs: this.#hubs,
       connections: () => this.#node.plane.connections,
       sessions: this.#sessions,
@@ -411,4 +412,9 @@ function isIpv6(address: string): boolean {
 /** Ports of a hub that are no sessions with clients. A link takes two. */
 function portsOf({ taps, bridges = [], cascades = [] }: HubOptions): number {
   return taps.length + bridges.length + 2 * cascades.length;
+}
+
+/** Connections that the cascades of a hub may have: one of each may be there twice, while it is replaced. */
+function connectionsOf({ cascades = [] }: HubOptions): number {
+  return cascades.reduce((sum, each) => sum + (each.kind === 'session' ? each.connections + 1 : 0), 0);
 }
