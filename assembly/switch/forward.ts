@@ -377,7 +377,7 @@ function isStoppedOnExit(to: u32, slot: u32): bool {
 /** `protocol/data-plane.md` §6.9. */
 function copyToMonitors(hub: Hub, from: u32, slot: u32): void {
   for (let to = hub.firstPort; to != NONE; to = portAt(to).nextInHub) {
-    if (!(portAt(to).flags & PORT_MONITOR) || to == from) continue;
+    if ((portAt(to).flags & (PORT_MONITOR | PORT_BLOCKED)) != PORT_MONITOR || to == from) continue;
     if (open && isStoppedOnExit(to, slot)) continue;
     if (rulesOf(to).vlan == 0) put(to, slot);
     else untagFor(rulesOf(to));

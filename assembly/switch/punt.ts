@@ -9,7 +9,7 @@ import { frameOf, Slot } from '../pool';
 import { portAt, PORT_LEAF } from '../port';
 import { destination, ETHERTYPE_IPV4, ETHERTYPE_IPV6, isGroup } from '../wire/ethernet';
 import { ICMPV6 } from '../wire/icmp';
-import { destinationPort, etherType, layer4, protocol, sourcePort } from '../wire/packet';
+import { destinationPort, etherType, layer4, protocol, sourcePort, tagged } from '../wire/packet';
 import { UDP } from '../wire/udp';
 import { Hub } from './hubs';
 
@@ -37,8 +37,9 @@ export function hasPuntRoom(): bool {
   return load<u32>(PUNTS) < PUNTS_MAX;
 }
 
-/** The kind of the frame that was parsed last, or 0. */
+/** The kind of the frame that was parsed last, or 0: what is in a VLAN is its stations' own. */
 export function puntKind(frame: u32, length: u32): u32 {
+  if (tagged) return 0;
   if (etherType == ETHERTYPE_PROBE) return length >= PROBE_BYTES && load<u32>(frame, 14) == PROBE_MARK ? PUNT_PROBE : 0;
   if (layer4 == 0) return 0;
   if (protocol == UDP) {

@@ -86,6 +86,17 @@ describe.each(BUILDS)('%s: frames for the engine', (build) => {
     expect(rig.takeDelivered(b)).toEqual([frames[0], frames[1], datagram(BROADCAST, 68, 67)]);
   });
 
+  test('what is in a VLAN is nobody else’s', () => {
+    const { rig, hub, a, b } = open();
+    rig.core.setPunts(hub, PUNT_DHCP | PUNT_PROBE, Uint8Array.from(STATION));
+    const inVlan = (frame: Uint8Array): Uint8Array<ArrayBuffer> =>
+      Uint8Array.from([...frame.subarray(0, 12), 0x81, 0, 0, 7, ...frame.subarray(12)]);
+    rig.arrive(a, inVlan(datagram(STATION, 67, 68)), inVlan(made(BROADCAST, mac(1), PROBE)));
+    rig.drain();
+    expect(rig.core.hasPunted).toBe(false);
+    expect(rig.takeDelivered(b)).toHaveLength(2);
+  });
+
   test('router advertisements are copied, solicitations are not', () => {
     const { rig, hub, a, b } = open();
     rig.core.setPunts(hub, PUNT_ADVERTISEMENT);
