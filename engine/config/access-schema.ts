@@ -2,6 +2,7 @@
 
 import type * as z from 'zod';
 import type { AccessRule, AddressRange, PortRange } from '../hub/access-rule.ts';
+import { REDIRECT_URL_MAX } from '../hub/redirect.ts';
 import { parseIpv4, parseIpv6 } from './address.ts';
 import { groupName, userName } from './names.ts';
 import { oneOf, type Rule, whole, yesOrNo } from './rules.ts';
@@ -53,6 +54,11 @@ const protocol: Rule<number> = {
   parse: (text) => PROTOCOLS[text] ?? whole(0, 255).parse(text),
 };
 
+const webPage: Rule<string> = {
+  allowed: `a URL that begins with http:// or https://, of at most ${REDIRECT_URL_MAX} printable ASCII characters without spaces`,
+  parse: (text) => (text.length <= REDIRECT_URL_MAX && /^https?:\/\/[\x21-\x7e]+$/.test(text) ? text : undefined),
+};
+
 const rule = section({
   priority: value(whole(1, 0xffff_ffff, 'the smallest is looked at first')),
   action: value(oneOf('pass', 'discard')),
@@ -72,6 +78,7 @@ const rule = section({
   loss: value(whole(0, 100, 'percent')).optional(),
   delay: value(whole(0, 10_000, 'milliseconds')).optional(),
   jitter: value(whole(0, 100, 'percent of the delay')).optional(),
+  redirect: value(webPage).optional(),
 }).superRefine((found, context) => {
   const problem = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
   const { from, to, fromPorts, toPorts, tcpState } = found;
@@ -86,10 +93,16 @@ const rule = section({
     );
   }
   if (tcpState !== undefined && !isTcp) problem('tcpState', 'allowed only where protocol is tcp, or is not there');
-  for (const key of ['loss', 'delay', 'jitter'] as const) {
+  for (const key of ['loss', 'delay', 'jitter', 'redirect'] as const) {
     if (found[key] !== undefined && found.action === 'discard') problem(key, 'allowed only where action is pass');
   }
   if (found.jitter !== undefined && found.delay === undefined) problem('jitter', 'allowed only beside a delay');
+  if (found.redirect !== undefined && (found.toUser ?? found.toGroup) !== undefined) {
+    problem(
+      'redirect',
+      'allowed only without toUser and toGroup: a frame is redirected before it is known who gets it',
+    );
+  }
   if (found.delay !== undefined && (found.toUser ?? found.toGroup) !== undefined) {
     problem('delay', 'allowed only without toUser and toGroup: a frame is delayed before it is known who gets it');
   }

@@ -56,6 +56,11 @@ describe('the access list of a hub', () => {
     ['priority: 1, action: pass, delay: 10001', 'from 0 to 10000'],
     ['priority: 1, action: pass, jitter: 1', 'allowed only beside a delay'],
     ['priority: 1, action: pass, delay: 1, toUser: bob', 'without toUser'],
+    ['priority: 1, action: discard, redirect: "http://a/"', 'allowed only where action is pass'],
+    ['priority: 1, action: pass, redirect: "http://a/", toUser: bob', 'a frame is redirected before'],
+    ['priority: 1, action: pass, redirect: "ftp://a/"', 'a URL that begins with http://'],
+    ['priority: 1, action: pass, redirect: "http://a/\\r\\nX: y"', 'a URL that begins with http://'],
+    [`priority: 1, action: pass, redirect: "http://${'a'.repeat(244)}"`, 'at most 250'],
     ['priority: 1, action: pass, source: any', 'priority, action, active, from, to'],
   ])('%s', (rule, message) => {
     const found = problems(rule);
