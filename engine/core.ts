@@ -164,6 +164,8 @@ const RATE_UNIT = 8_000;
 export const PUNT_PROBE = 1;
 export const PUNT_DHCP = 2;
 export const PUNT_ADVERTISEMENT = 4;
+/** Comes without being asked for: what a rule of the access list redirects. */
+export const PUNT_REDIRECT = 8;
 
 /** A frame that the engine asked for. */
 export interface Punted {
@@ -172,8 +174,10 @@ export interface Punted {
   readonly hub: number;
   /** One of the `PUNT_` bits. */
   readonly kind: number;
-  /** A copy. */
+  /** A copy; of `PUNT_REDIRECT` up to the end of the TCP header. */
   readonly frame: Uint8Array;
+  /** Of `PUNT_REDIRECT` only: the rule's place among the active ones, in their order, and the offset of the TCP header. */
+  readonly redirect?: { readonly rule: number; readonly layer4: number };
 }
 
 /** What left a session in one class, bulk or priority. */
@@ -481,7 +485,10 @@ export class Core {
     return Array.from({ length: count }, (_, i) => {
       const at = this.#punts * 4 + (i + 1) * this.#puntBytes;
       const [port, hub, kind, length] = [0, 1, 2, 3].map((word) => this.#words[(at >>> 2) + word]!);
-      return { port: port!, hub: hub!, kind: kind!, frame: this.#bytes.slice(at + 16, at + 16 + length!) };
+      const frame = this.#bytes.slice(at + 16, at + 16 + (length! & 0xffff));
+      const punted = { port: port!, hub: hub!, kind: kind! & 0xff, frame };
+      if (punted.kind !== PUNT_REDIRECT) return punted;
+      return { ...punted, redirect: { rule: kind! >>> 8, layer4: length! >>> 16 } };
     });
   }
 

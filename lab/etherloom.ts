@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly taps?: Readonly<Record<string, string>>;
   /** Interfaces of the host that are bridged with the hub. */
   readonly bridges?: readonly string[];
+  /** Rules of the hub's access list, each as it stands in the configuration. */
+  readonly access?: readonly string[];
   /** Of each TAP: how long to look for frames without resting, microseconds. */
   readonly busyPoll?: number;
   /** Further keys of `tls`, such as `profile: packetix-2.0`. */
@@ -288,6 +290,7 @@ async function serverConfig(host: LabHost, options: ServerOptions, launch: Launc
     `    groups: ${JSON.stringify(Object.fromEntries(Object.entries(groups).map(([name, policy]) => [name, { policy }])))}`,
     `    cas: ${JSON.stringify(caFiles)}`,
     `    taps: [${ports.join(', ')}]`,
+    ...(options.access === undefined ? [] : [`    access: [${options.access.join(', ')}]`]),
     ...(bridges.length === 0 ? [] : [`    bridges: [${bridges.map((name) => `{ interface: ${name} }`).join(', ')}]`]),
     `    cascades: { ${cascades.join(', ')} }`,
     ...hubs,

@@ -34,6 +34,8 @@ export class AccessRule {
   sourcePortLast: u16;
   targetPortFirst: u16;
   targetPortLast: u16;
+  /** Requests for web pages are answered by the engine. */
+  redirects: u32;
   /** As they lie in a frame; an IPv4 address is in the first four bytes of `low`. */
   sourceHigh: u64;
   sourceLow: u64;

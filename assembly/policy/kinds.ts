@@ -5,13 +5,14 @@
 
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet';
 import { ICMP, ICMPV6 } from '../wire/icmp';
-import { destinationPort, etherType, flags, layer3, layer4, protocol, sourcePort, tagged } from '../wire/packet';
-import { TCP } from '../wire/tcp';
+import { destinationPort, etherType, flags, fragment, layer3, layer4, packetEnd, protocol, sourcePort, tagged } from '../wire/packet';
+import { TCP, tcpHeaderBytes } from '../wire/tcp';
 import { UDP } from '../wire/udp';
 
 export const SYN: u32 = 0x02;
 const FIN: u32 = 0x01;
 const RST: u32 = 0x04;
+const URG: u32 = 0x20;
 export const ACK: u32 = 0x10;
 const SERVER: u32 = 67;
 const CLIENT: u32 = 68;
@@ -69,6 +70,12 @@ export function isIcmpv6Of(type: u32): bool {
 @inline
 export function isSynAck(): bool {
   return layer4 != 0 && protocol == TCP && (flags & (SYN | ACK)) == (SYN | ACK);
+}
+
+/** A segment that a redirecting rule answers, `protocol/data-plane.md` §6.7: with data, of a connection that is open. */
+export function isRequest(frame: u32): bool {
+  if (tagged || fragment || layer4 == 0 || protocol != TCP) return false;
+  return (flags & (SYN | RST | URG | ACK)) == ACK && packetEnd > layer4 + tcpHeaderBytes(frame + layer4);
 }
 
 /** What rate limits do not count, `protocol/data-plane.md` §6.6. */

@@ -12,7 +12,7 @@ import { noteSource } from '../policy/addresses';
 import { withoutRouter } from '../policy/advertisement';
 import { HUB_ACCESS, HUB_IPS, NO_DEFAULT_ROUTER, PRIVACY_FILTER, SOURCE_TESTS, TARGET_TESTS } from '../policy/bits';
 import { maySend, mayGet } from '../policy/filters';
-import { isEndOfFlow, isIcmpv6Of, isUnlimited, ROUTER_ADVERTISEMENT } from '../policy/kinds';
+import { isEndOfFlow, isIcmpv6Of, isRequest, isUnlimited, ROUTER_ADVERTISEMENT } from '../policy/kinds';
 import { TOO_MUCH, uploadTime, uploadTurn } from '../policy/rate';
 import { insertTag, withoutTag } from '../policy/tag';
 import { STAGE_FILTERS, STAGE_LEARNING, STAGE_SENDING, takeDue, waitFrame, waitPort, waitSlot, waitStage } from '../policy/waits';
@@ -35,7 +35,7 @@ import { isOfHost } from './bridged';
 import { learn, lookup } from './fdb';
 import { hubAt, Hub, MODE_PATCH } from './hubs';
 import { clampMss, isSyn } from './mss';
-import { punt, puntKind } from './punt';
+import { punt, puntKind, puntRequest } from './punt';
 import { passStorm } from './storm';
 
 /** Frames that entered a hub since the start; a super-frame counts as those that it stands for. */
@@ -184,6 +184,10 @@ function screen(from: u32, slot: u32, now: f64): u32 {
     if (found < OPEN) {
       const rule = accessRule(found);
       if (isStopped(rule)) return DROP_ACCESS;
+      if (rule.redirects && isRequest(frame)) {
+        puntRequest(from, portAt(from).hub, found - hub.firstRule, frame);
+        return DROP_ACCESS;
+      }
       if (rule.delay != 0) return waitFrame(now + delayOf(rule), from, slot, STAGE_LEARNING) ? NONE : DROP_QUEUE;
     } else {
       open = found == OPEN;

@@ -10,6 +10,7 @@ import { portAt, PORT_LEAF } from '../port';
 import { destination, ETHERTYPE_IPV4, ETHERTYPE_IPV6, isGroup } from '../wire/ethernet';
 import { ICMPV6 } from '../wire/icmp';
 import { destinationPort, etherType, layer4, protocol, sourcePort, tagged } from '../wire/packet';
+import { tcpHeaderBytes } from '../wire/tcp';
 import { UDP } from '../wire/udp';
 import { Hub } from './hubs';
 
@@ -19,12 +20,17 @@ export const PUNT_PROBE: u32 = 1;
 export const PUNT_DHCP: u32 = 2;
 /** Router advertisements, RFC 4861 §4.2. */
 export const PUNT_ADVERTISEMENT: u32 = 4;
+/** What a rule of the access list redirects; no hub has to ask for it. Its headers only. */
+export const PUNT_REDIRECT: u32 = 8;
 
 /** Local experimental EtherType 1 of IEEE 802. */
 export const ETHERTYPE_PROBE: u32 = 0x88b5;
 /** The first bytes behind it: others may use the number too. */
 const PROBE_MARK: u32 = 0x4b4f_4f4c;
 const PROBE_BYTES: u32 = 18;
+
+/** Whoever sends many requests must not take the places of probes. */
+const REQUESTS_MAX: u32 = PUNTS_MAX / 2;
 
 const ROUTER_ADVERTISEMENT: u32 = 134;
 
@@ -71,4 +77,21 @@ export function punt(from: u32, hub: u32, h: Hub, kind: u32, slot: u32): bool {
   if (kind == PUNT_PROBE) return true;
   const to = destination(frame);
   return kind == PUNT_DHCP && !isGroup(to) && to == h.station;
+}
+
+/**
+ * Puts the headers of the TCP segment that was parsed last into the table, with the rule's place in the hub's list above the
+ * kind, and the offset of the TCP header above the length. Without room it is forgotten: its sender repeats it.
+ */
+export function puntRequest(from: u32, hub: u32, rule: u32, frame: u32): void {
+  const length = layer4 + tcpHeaderBytes(frame + layer4);
+  const count = load<u32>(PUNTS);
+  if (count >= REQUESTS_MAX || length > PUNT_FRAME_MAX) return;
+  const at = PUNTS + (count + 1) * PUNT_BYTES;
+  store<u32>(at, from);
+  store<u32>(at, hub, 4);
+  store<u32>(at, PUNT_REDIRECT | (rule << 8), 8);
+  store<u32>(at, length | (layer4 << 16), 12);
+  memory.copy(at + 16, frame, length);
+  store<u32>(PUNTS, count + 1);
 }

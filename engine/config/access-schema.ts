@@ -2,6 +2,8 @@
 
 import type * as z from 'zod';
 import type { AccessRule, AddressRange, PortRange } from '../hub/access-rule.ts';
+import { activeRules } from '../hub/access-table.ts';
+import { REDIRECT_URL_MAX } from '../hub/redirect.ts';
 import { parseIpv4, parseIpv6 } from './address.ts';
 import { groupName, userName } from './names.ts';
 import { oneOf, type Rule, whole, yesOrNo } from './rules.ts';
@@ -53,6 +55,11 @@ const protocol: Rule<number> = {
   parse: (text) => PROTOCOLS[text] ?? whole(0, 255).parse(text),
 };
 
+const webPage: Rule<string> = {
+  allowed: `a URL that begins with http:// or https://, of at most ${REDIRECT_URL_MAX} printable ASCII characters without spaces`,
+  parse: (text) => (text.length <= REDIRECT_URL_MAX && /^https?:\/\/[\x21-\x7e]+$/.test(text) ? text : undefined),
+};
+
 const rule = section({
   priority: value(whole(1, 0xffff_ffff, 'the smallest is looked at first')),
   action: value(oneOf('pass', 'discard')),
@@ -72,6 +79,7 @@ const rule = section({
   loss: value(whole(0, 100, 'percent')).optional(),
   delay: value(whole(0, 10_000, 'milliseconds')).optional(),
   jitter: value(whole(0, 100, 'percent of the delay')).optional(),
+  redirect: value(webPage).optional(),
 }).superRefine((found, context) => {
   const problem = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
   const { from, to, fromPorts, toPorts, tcpState } = found;
@@ -86,18 +94,39 @@ const rule = section({
     );
   }
   if (tcpState !== undefined && !isTcp) problem('tcpState', 'allowed only where protocol is tcp, or is not there');
-  for (const key of ['loss', 'delay', 'jitter'] as const) {
+  for (const key of ['loss', 'delay', 'jitter', 'redirect'] as const) {
     if (found[key] !== undefined && found.action === 'discard') problem(key, 'allowed only where action is pass');
   }
   if (found.jitter !== undefined && found.delay === undefined) problem('jitter', 'allowed only beside a delay');
+  if (found.redirect !== undefined && (found.toUser ?? found.toGroup) !== undefined) {
+    problem(
+      'redirect',
+      'allowed only without toUser and toGroup: a frame is redirected before it is known who gets it',
+    );
+  }
   if (found.delay !== undefined && (found.toUser ?? found.toGroup) !== undefined) {
     problem('delay', 'allowed only without toUser and toGroup: a frame is delayed before it is known who gets it');
   }
 });
 
-export const accessSchema = list(rule, 0, 'rules').max(MAX_RULES, {
-  error: `allowed are at most ${MAX_RULES} rules: a frame may have to be compared with all of them`,
-});
+export const accessSchema = list(rule, 0, 'rules')
+  .max(MAX_RULES, {
+    error: `allowed are at most ${MAX_RULES} rules: a frame may have to be compared with all of them`,
+  })
+  .superRefine((rules, context) => {
+    const active = activeRules(rules);
+    const first = active.findIndex(({ toUser, toGroup }) => (toUser ?? toGroup) !== undefined);
+    if (first < 0) return;
+    for (const [index, found] of rules.entries()) {
+      const key = found.redirect !== undefined ? 'redirect' : found.delay !== undefined ? 'delay' : undefined;
+      // What a rule says against itself has been said.
+      const late = active.indexOf(found) > first && (found.toUser ?? found.toGroup) === undefined;
+      if (key === undefined || !late) continue;
+      const message =
+        'allowed only in rules that are looked at before those with toUser and toGroup: give it a smaller priority';
+      context.addIssue({ code: 'custom', path: [index, key], message });
+    }
+  });
 
 export function accessRules(found: z.output<typeof accessSchema>): readonly AccessRule[] {
   return found;

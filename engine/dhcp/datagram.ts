@@ -195,11 +195,11 @@ function udp(
 }
 
 /** What a checksum also covers (RFC 768, RFC 8200 §8.1): the sums of both forms are the same. */
-function pseudo(source: Uint8Array, destination: Uint8Array, protocol: number, length: number): number {
+export function pseudo(source: Uint8Array, destination: Uint8Array, protocol: number, length: number): number {
   return add(source) + add(destination) + protocol + length;
 }
 
-function checksum(bytes: Uint8Array, before = 0): number {
+export function checksum(bytes: Uint8Array, before = 0): number {
   return ~sum(bytes, before) & 0xffff;
 }
 

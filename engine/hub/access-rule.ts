@@ -25,6 +25,8 @@ export interface AccessRule {
   /** Milliseconds by which they are delayed, 0 to 10,000, and by how many percent of that more or less, 0 to 100. */
   readonly delay?: number | undefined;
   readonly jitter?: number | undefined;
+  /** URL that requests of HTTP are redirected to; of a rule that lets pass, without `toUser` and `toGroup`. */
+  readonly redirect?: string | undefined;
 }
 
 /** Addresses that are equal where the mask has ones. Both have 4 bytes (IPv4), 16 (IPv6) or 6 (MAC). */

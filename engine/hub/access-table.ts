@@ -30,13 +30,18 @@ const MACS = 120;
 
 /** Compiles the active rules in the order in which they count. @param bytesEach of a rule in the core. */
 export function accessTable(rules: readonly AccessRule[], bytesEach: number, number: NameNumber): AccessTable {
-  const active = rules.filter((rule) => rule.active !== false).toSorted(inOrder);
+  const active = activeRules(rules);
   const bytes = new Uint8Array(active.length * bytesEach);
   for (const [i, rule] of active.entries()) {
     write(new DataView(bytes.buffer, i * bytesEach, bytesEach), rule, number);
   }
   const firstOnExit = active.findIndex((rule) => rule.toUser !== undefined || rule.toGroup !== undefined);
   return { bytes, count: active.length, entryRules: firstOnExit < 0 ? active.length : firstOnExit };
+}
+
+/** The rules that count, in their order. */
+export function activeRules(rules: readonly AccessRule[]): readonly AccessRule[] {
+  return rules.filter((rule) => rule.active !== false).toSorted(inOrder);
 }
 
 function inOrder(a: AccessRule, b: AccessRule): number {
@@ -76,6 +81,7 @@ function write(view: DataView, rule: AccessRule, number: NameNumber): void {
   for (const [i, word] of words.entries()) view.setUint32(i * 4, word, true);
   const ports = [fromPorts?.first, fromPorts?.last, toPorts?.first, toPorts?.last];
   for (const [i, port] of ports.entries()) view.setUint16(44 + i * 2, port ?? 0, true);
+  view.setUint32(52, rule.redirect === undefined ? 0 : 1, true);
   for (const [i, range] of [from, to].entries()) writeRange(view, ADDRESSES + i * 32, 16, range);
   for (const [i, range] of [fromMac, toMac].entries()) writeRange(view, MACS + i * 16, 8, range);
 }

@@ -4,8 +4,10 @@ import { type Cascade, createCascade } from '../cascade/cascade.ts';
 import { COMPRESSION_WARNING } from '../codec/warning.ts';
 import { SERVER_SIZES } from '../core.ts';
 import type { Channel, Host, HostError, Listener, ListenOptions, Log } from '../host.ts';
+import { activeRules } from '../hub/access-table.ts';
 import { Hub, hubKey } from '../hub/hub.ts';
 import { LocalBridge } from '../hub/local-bridge.ts';
+import { redirectAnswer } from '../hub/redirect.ts';
 import type { Grant, Peer } from '../login/authority.ts';
 import { describeError } from '../login/errors.ts';
 import type { LoginRequest } from '../login/login-request.ts';
@@ -91,6 +93,7 @@ class Server implements RunningServer {
       const hub = new Hub(number, hubOptions, new LoopGuard(guards, number, hubOptions.name));
       this.#hubs.set(hubKey(hub.name), hub);
       this.#node.core.setAccessList(hub.number, hubOptions.access ?? []);
+      this.#redirect(hub, hubOptions);
       for (const tap of hubOptions.taps) {
         const entry = this.#node.openTap(hub.number, tap, (error) => {
           hub.guard.remove(entry.port);
@@ -127,6 +130,20 @@ class Server implements RunningServer {
         if (online.includes(cascade.name)) cascade.setOnline(true);
       }
     }
+  }
+
+  /** Answers what rules redirect; the other frames for the engine are its guard's. */
+  #redirect(hub: Hub, { access = [] }: HubOptions): void {
+    const rules = activeRules(access);
+    if (rules.every(({ redirect }) => redirect === undefined)) return;
+    const { plane } = this.#node;
+    plane.onPunt(hub.number, (punted) => {
+      const { port, frame, redirect } = punted;
+      if (redirect === undefined) return hub.guard.handlePunted(punted);
+      const url = rules[redirect.rule]?.redirect;
+      const answer = url === undefined ? undefined : redirectAnswer(frame, redirect.layer4, url);
+      if (answer !== undefined) plane.inject(port, answer);
+    });
   }
 
   #createCascades(): void {

@@ -56,11 +56,25 @@ describe('the access list of a hub', () => {
     ['priority: 1, action: pass, delay: 10001', 'from 0 to 10000'],
     ['priority: 1, action: pass, jitter: 1', 'allowed only beside a delay'],
     ['priority: 1, action: pass, delay: 1, toUser: bob', 'without toUser'],
+    ['priority: 1, action: discard, redirect: "http://a/"', 'allowed only where action is pass'],
+    ['priority: 1, action: pass, redirect: "http://a/", toUser: bob', 'a frame is redirected before'],
+    ['priority: 1, action: pass, redirect: "ftp://a/"', 'a URL that begins with http://'],
+    ['priority: 1, action: pass, redirect: "http://a/\\r\\nX: y"', 'a URL that begins with http://'],
+    [`priority: 1, action: pass, redirect: "http://${'a'.repeat(244)}"`, 'at most 250'],
     ['priority: 1, action: pass, source: any', 'priority, action, active, from, to'],
   ])('%s', (rule, message) => {
     const found = problems(rule);
     expect(found.length, found.join('\n')).toBe(1);
     expect(found[0]).toContain(message);
+  });
+
+  test.each(['redirect: "http://a/"', 'delay: 9'])('%s behind a rule that asks who gets the frame', (setting) => {
+    const asks = 'priority: 2, action: discard, toUser: bob';
+    const [found, ...more] = problems(`priority: 3, action: pass, ${setting}`, asks);
+    expect(found).toContain('give it a smaller priority');
+    expect(more).toEqual([]);
+    expect(problems(`priority: 1, action: pass, ${setting}`, asks)).toEqual([]);
+    expect(problems(`priority: 3, action: pass, active: false, ${setting}`, asks)).toEqual([]);
   });
 
   test('more rules than a frame is compared with', () => {
