@@ -9,6 +9,8 @@ export interface ServerConfigOptions {
   /** UDP ports for OpenVPN and the like. */
   readonly udpPorts: readonly number[];
   readonly cipher: string;
+  /** A hub that has to be there from the start: a VPN Bridge creates none, neither by itself nor when asked. */
+  readonly hub?: string;
 }
 
 /** SoftEther's format: tabs, `type name value`, `$` for the empty string, `$20` for a space. */
@@ -54,7 +56,18 @@ export function serverConfig(options: ServerConfigOptions): string {
     'uint ServerType 0',
     'string UsernameHubSeparator @',
     '}',
+    ...(options.hub === undefined ? [] : hubSection(options.hub)),
     '}',
     '',
   ].join('\n');
+}
+
+/** A hub without users, logs and UDP acceleration: a lab measures TCP. */
+function hubSection(name: string): string[] {
+  return [
+    ...['declare VirtualHUB', '{', `declare ${name}`, '{'],
+    'bool Online true',
+    ...['declare Option', '{', 'bool DisableUdpAcceleration true', '}'],
+    ...['}', '}'],
+  ];
 }

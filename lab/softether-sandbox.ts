@@ -10,13 +10,18 @@ import { listensOn } from './listening.ts';
 import type { LabHost } from './netns.ts';
 import { childrenOf } from './usage.ts';
 
-export type SoftEtherProgram = 'vpnserver' | 'vpnclient' | 'vpncmd';
+const PROGRAMS = ['vpnserver', 'vpnbridge', 'vpnclient', 'vpncmd'] as const;
+
+export type SoftEtherProgram = (typeof PROGRAMS)[number];
+
+/** The Debian packages of SoftEther, as apt-get takes them. */
+export const SOFTETHER_PACKAGES = PROGRAMS.map((program) => `softether-${program}`).join(' ');
 
 const DIRECTORY = '/usr/libexec/softether';
 
 /** Whether the Debian packages of SoftEther are installed. */
 export function hasSoftEther(): boolean {
-  return (['vpnserver', 'vpnclient', 'vpncmd'] as const).every((program) => existsSync(programPath(program)));
+  return PROGRAMS.every((program) => existsSync(programPath(program)));
 }
 
 function programPath(program: SoftEtherProgram): string {
@@ -26,8 +31,7 @@ function programPath(program: SoftEtherProgram): string {
 /** @throws Error that says what to install. */
 export function assertSoftEther(): void {
   if (hasSoftEther()) return;
-  const packages = 'softether-vpnserver softether-vpnclient softether-vpncmd';
-  throw new Error(`SoftEther is not installed: sudo apt-get install ${packages}`);
+  throw new Error(`SoftEther is not installed, or a part of it: sudo apt-get install ${SOFTETHER_PACKAGES}`);
 }
 
 /**
@@ -90,7 +94,7 @@ export class SoftEtherSandbox {
    */
   static async start(
     host: LabHost,
-    program: 'vpnserver' | 'vpnclient',
+    program: Exclude<SoftEtherProgram, 'vpncmd'>,
     files: Readonly<Record<string, string>>,
   ): Promise<SoftEtherSandbox> {
     const directory = await makeDirectories(host, program);

@@ -35,6 +35,11 @@ export interface SoftEtherHub {
 }
 
 export interface SoftEtherServerOptions {
+  /**
+   * `vpnbridge` is a VPN Bridge: a server that takes no sessions and has one hub, {@link BRIDGE_HUB}, which is there from
+   * the start. Default `vpnserver`.
+   */
+  readonly program?: 'vpnserver' | 'vpnbridge';
   /** TCP ports. Default 443. The first is the one vpncmd uses. */
   readonly ports?: readonly number[];
   /** UDP listeners (OpenVPN, WireGuard). Default none. UDP acceleration does not need them. */
@@ -63,6 +68,11 @@ export interface SoftEtherCascade {
   readonly compress?: boolean;
 }
 
+/** The name of a VPN Bridge's only hub. */
+export const BRIDGE_HUB = 'BRIDGE';
+
+const CONFIG_FILES = { vpnserver: 'vpn_server.config', vpnbridge: 'vpn_bridge.config' } as const;
+
 export class SoftEtherServer {
   readonly host: LabHost;
   readonly sandbox: SoftEtherSandbox;
@@ -79,12 +89,12 @@ export class SoftEtherServer {
 
   /** Starts a server with the hubs and users asked for, and no others: there is no hub DEFAULT. */
   static async start(host: LabHost, options: SoftEtherServerOptions = {}): Promise<SoftEtherServer> {
-    const { ports = [443], udpPorts = [], cipher = '~DEFAULT~' } = options;
+    const { program = 'vpnserver', ports = [443], udpPorts = [], cipher = '~DEFAULT~' } = options;
     const port = ports[0];
     if (port === undefined) throw new TypeError('SoftEtherServer: ports: expected at least one, got []');
     const started = performance.now();
-    const config = serverConfig({ ports, udpPorts, cipher });
-    const sandbox = await SoftEtherSandbox.start(host, 'vpnserver', { 'vpn_server.config': config });
+    const config = serverConfig({ ports, udpPorts, cipher, hub: program === 'vpnbridge' ? BRIDGE_HUB : undefined });
+    const sandbox = await SoftEtherSandbox.start(host, program, { [CONFIG_FILES[program]]: config });
     try {
       for (const each of ports) await sandbox.waitForPort(each, options.startTimeoutMs ?? 15_000, listensOnBoth);
       const server = new SoftEtherServer(host, sandbox, port, performance.now() - started);

@@ -6,8 +6,9 @@ export {
   SoftEtherLoginError,
   type SoftEtherStatus,
 } from './softether-client.ts';
-export { assertSoftEther, hasSoftEther, SoftEtherSandbox } from './softether-sandbox.ts';
+export { assertSoftEther, hasSoftEther, SOFTETHER_PACKAGES, SoftEtherSandbox } from './softether-sandbox.ts';
 export {
+  BRIDGE_HUB,
   type SoftEtherCascade,
   type SoftEtherHub,
   SoftEtherServer,

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { missingRequirements, missingTlsPeers } from '../dist/lab/requirements.js';
-import { hasSoftEther } from '../dist/lab/softether.js';
+import { hasSoftEther, SOFTETHER_PACKAGES } from '../dist/lab/softether.js';
 
 /**
  * @typedef {{ title: string, runtime: 'node' | 'bun', paths: string[], env?: Record<string, string>, needs?: 'lab' | 'softether' | 'tls', workers?: number }} Suite
@@ -101,7 +101,7 @@ function findObstacles() {
   const missing = missingRequirements().filter((item) => !item.optional || item.what === 'ping');
   const root = process.getuid?.() === 0;
   const lab = root ? describe(missing) : 'needs root (run it with sudo)';
-  const softether = 'SoftEther is missing (apt-get install softether-vpnserver softether-vpnclient softether-vpncmd)';
+  const softether = `SoftEther is missing (apt-get install ${SOFTETHER_PACKAGES})`;
   return { lab, softether: lab ?? (hasSoftEther() ? undefined : softether), tls: describe(missingTlsPeers()) };
 }
 

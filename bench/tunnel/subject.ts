@@ -3,7 +3,7 @@
 import type { Lab, LabHost } from '../../lab/netns.ts';
 import { hasOpenVpn } from '../../lab/openvpn.ts';
 import { findProgram } from '../../lab/requirements.ts';
-import { hasSoftEther } from '../../lab/softether.ts';
+import { hasSoftEther, SOFTETHER_PACKAGES } from '../../lab/softether.ts';
 
 /** Two hosts and the cable between them. */
 export interface Bed {
@@ -49,7 +49,7 @@ export interface Subject {
 }
 
 const NEEDS: Readonly<Record<Need, { readonly present: () => boolean; readonly packages: string }>> = {
-  softether: { present: hasSoftEther, packages: 'softether-vpnserver softether-vpnclient softether-vpncmd' },
+  softether: { present: hasSoftEther, packages: SOFTETHER_PACKAGES },
   openvpn: { present: hasOpenVpn, packages: 'openvpn' },
   openssl: { present: () => findProgram('openssl') !== undefined, packages: 'openssl' },
   iperf3: { present: () => findProgram('iperf3') !== undefined, packages: 'iperf3' },

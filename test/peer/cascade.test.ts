@@ -1,9 +1,9 @@
-/** Cascades between our server and SoftEther's, both ways round, and in a circle. */
+/** Cascades between our server and SoftEther's, both ways round and in a circle, and from its VPN Bridge to ours. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EtherloomServer } from '../../lab/etherloom.ts';
 import { Lab, type LabHost } from '../../lab/netns.ts';
 import { waitForPing } from '../../lab/ping.ts';
-import { SoftEtherServer } from '../../lab/softether.ts';
+import { BRIDGE_HUB, SoftEtherServer } from '../../lab/softether.ts';
 import { expectPings, expectTransfer, ONE_SECOND } from './expect.ts';
 
 let lab: Lab;
@@ -67,4 +67,41 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     expect(log[0]).toMatch(/Cascade Mode/);
     expect(await ours.stop()).toBe(0);
   });
+
+  test("a VPN Bridge of SoftEther's joins what is behind its local bridge to a hub of ours", {
+    timeout: 60 * ONE_SECOND,
+  }, async () => {
+    const [bridge, ours] = await Promise.all([
+      SoftEtherServer.start(two!, { program: 'vpnbridge' }),
+      EtherloomServer.start(one!, {
+        runtime,
+        address: '10.77.0.1',
+        users: { branch: 'branchpw' },
+        taps: { el0: '10.90.0.1/24' },
+      }),
+    ]);
+    const tap = await bridge.bridgeToTap(BRIDGE_HUB, 'station', '10.90.0.2/24');
+    const cascade = { server: '10.77.0.1:5555', hub: 'lab', user: 'branch', password: 'branchpw' };
+    await bridge.createCascade(BRIDGE_HUB, { ...cascade, name: 'up' });
+    const status = async () => await bridge.cascadeStatus(BRIDGE_HUB, 'up');
+    await expect.poll(status, { timeout: 15_000 }).toBe('Online (Established)');
+    await expectPings(two!, '10.90.0.1');
+    await expectPings(one!, '10.90.0.2');
+    await expectTransfer(two!, one!, '10.90.0.1', 10);
+    await expectTransfer(one!, two!, '10.90.0.2', 10);
+    // The way was the one meant: the bridge learned the station on its local bridge, and ours behind the cascade.
+    const [mine, far] = [await macOf(two!, tap), await macOf(one!, 'el0')];
+    const learned = new Map((await bridge.macTable(BRIDGE_HUB)).map(({ mac, session }) => [mac, session]));
+    expect(learned.get(mine)).toMatch(/LOCALBRIDGE/);
+    expect(learned.get(far)).toMatch(/^SID-LINK-/);
+    expect((await ours.status()).hubs[0]!.sessions).toMatchObject([{ user: 'branch' }]);
+    const opened = ours.process.child.stderr.split('\n').filter((line) => line.includes('session opened'));
+    expect(opened[0]).toMatch(/Cascade Mode/);
+    expect(await ours.stop()).toBe(0);
+  });
 });
+
+async function macOf(host: LabHost, ifname: string): Promise<string> {
+  const { stdout } = await host.run(['ip', '-j', 'link', 'show', ifname]);
+  return JSON.parse(stdout)[0].address;
+}
