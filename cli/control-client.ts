@@ -10,7 +10,19 @@ export interface ControlClient {
   status(): Promise<NodeAnswer>;
   /** Asks for an end in order; resolves when the node has heard it. */
   stop(): Promise<void>;
+  /** Any other question; the answer may be one with `error`. */
+  request(request: object): Promise<Readonly<Record<string, unknown>>>;
   close(): void;
+}
+
+/** One question. Fails with `notRunning` when there is no answer. */
+export async function askNode(socket: string, request: object): Promise<Readonly<Record<string, unknown>>> {
+  const client = controlClient(socket);
+  try {
+    return await client.request(request);
+  } finally {
+    client.close();
+  }
 }
 
 export async function requestStatus(socket: string, timeoutMs?: number): Promise<NodeAnswer> {
@@ -57,13 +69,13 @@ export function controlClient(socket: string, timeoutMs = 5000): ControlClient {
     else fail(inWords(error), code === 'EACCES' ? 'ask as the user who started it, or as root' : undefined);
   });
 
-  const ask = async (command: string): Promise<object> => {
+  const ask = async (request: object): Promise<Readonly<Record<string, unknown>>> => {
     if (broken !== undefined) throw broken;
     const timer = setTimeout(() => fail(`no answer within ${timeoutMs / 1000} seconds`), timeoutMs);
     try {
       const line = await new Promise<string>((resolve, reject) => {
         waiting = { resolve, reject };
-        connection.write(`${JSON.stringify({ command })}\n`);
+        connection.write(`${JSON.stringify(request)}\n`);
       });
       return parse(line, fail);
     } finally {
@@ -73,23 +85,27 @@ export function controlClient(socket: string, timeoutMs = 5000): ControlClient {
     }
   };
 
+  const command = async (name: string): Promise<object> => {
+    const answer = await ask({ command: name });
+    if (answer.error === undefined) return answer;
+    // The connection is as good as before; this question was not.
+    throw new Failure('notRunning', `cannot ask the node at ${socket}: it refused: ${String(answer.error)}`);
+  };
+
   return {
-    status: async () => (await ask('status')) as NodeAnswer,
-    stop: async () => void (await ask('stop')),
+    status: async () => (await command('status')) as NodeAnswer,
+    stop: async () => void (await command('stop')),
+    request: ask,
     close: () => void connection.destroy(),
   };
 
-  function parse(line: string, refuse: (cause: string) => void): object {
-    let answer: { error?: unknown };
+  function parse(line: string, refuse: (cause: string) => void): Readonly<Record<string, unknown>> {
     try {
-      answer = JSON.parse(line);
+      return JSON.parse(line);
     } catch {
       refuse('its answer is not JSON');
       throw broken;
     }
-    if (answer.error === undefined) return answer;
-    // The connection is as good as before; this question was not.
-    throw new Failure('notRunning', `cannot ask the node at ${socket}: it refused: ${String(answer.error)}`);
   }
 }
 

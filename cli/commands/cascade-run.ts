@@ -2,8 +2,7 @@
 
 import type { CascadeStatus } from '../../engine/admin/status.ts';
 import type { Context } from '../context.ts';
-import { askNode } from '../control-ask.ts';
-import { NOT_RUNNING_HINT, requestStatus } from '../control-client.ts';
+import { askNode, NOT_RUNNING_HINT, requestStatus } from '../control-client.ts';
 import { findSockets, socketDirectories } from '../control-paths.ts';
 import { Failure } from '../failure.ts';
 import { printLine } from '../io.ts';
