@@ -34,6 +34,7 @@ export interface ConnectSettings {
   readonly trust: TrustMode;
   readonly tls: TlsChoice;
   readonly bridge: boolean;
+  readonly monitor: boolean;
   readonly qos: boolean;
   readonly priorityRule: PriorityRule;
   readonly congestion: Congestion;
@@ -70,6 +71,7 @@ export async function connectSettings(
     trust: trustMode(flags, profile),
     tls: tlsChoice(flags, source),
     bridge: flags.bridge ?? profile.bridge ?? false,
+    monitor: flags.monitor ?? profile.monitor ?? false,
     qos: flags.qos ?? profile.qos ?? true,
     priorityRule: flags.priorityRule ?? profile.priorityRule ?? CLIENT_DEFAULTS.priorityRule,
     congestion: flags.congestion ?? profile.congestion ?? CLIENT_DEFAULTS.congestion,

@@ -104,6 +104,7 @@ async function connect(
       signal: stop.signal,
     }),
     bridge: settings.bridge,
+    monitor: settings.monitor,
     qos: settings.qos,
     connections: settings.connections,
     connectionIntervalMs: settings.connectionInterval * 1000,

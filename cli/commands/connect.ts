@@ -62,6 +62,7 @@ export interface ConnectFlags {
   readonly tlsAlgorithms?: readonly TlsAlgorithm[];
   readonly minTls?: TlsVersionName;
   readonly bridge?: boolean;
+  readonly monitor?: boolean;
   readonly qos?: boolean;
   readonly priorityRule?: PriorityRule;
   readonly congestion?: Congestion;
@@ -199,6 +200,10 @@ export function defineConnect(program: Command, context: Context): void {
       byRule(tlsMinimum),
     )
     .option('--bridge', 'ask for bridge mode: more than one station behind the TAP')
+    .option(
+      '--monitor',
+      'ask for copies of all frames of the hub, and nothing else; the user needs the policy monitorPort',
+    )
     .addOption(new Option('--qos').hideHelp())
     .option('--no-qos', 'do not ask for a connection of its own for priority frames')
     .option(
@@ -260,6 +265,7 @@ export function defineConnect(program: Command, context: Context): void {
     'no-kill-switch',
     'no-allow-lan',
     'no-bridge',
+    'no-monitor',
     'no-half-duplex',
     'no-compress',
     'no-plain-password',
@@ -301,6 +307,7 @@ const PROFILE = `The profile, in which everything may be left to the options:
   pin: 9f86d081...                      # or ca: ca.pem, or insecure: true
   tls: { profile: modern, minimum: TLSv1.3 }                  # or { algorithms: [AES256-SHA], minimum: TLSv1 }
   bridge: false
+  monitor: false
   qos: true
   connections: 8                        # 1 to 32
   connectionInterval: 1                 # seconds, from 1

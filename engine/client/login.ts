@@ -8,7 +8,7 @@ import type { ClientOptions } from './options.ts';
 /** What a login needs to know; a cascade's has a credential that it may hold as a hash. */
 export type LoginSettings = Pick<
   ClientOptions,
-  'host' | 'hub' | 'user' | 'qos' | 'bridge' | 'connections' | 'halfDuplex' | 'encrypt' | 'compress'
+  'host' | 'hub' | 'user' | 'qos' | 'bridge' | 'monitor' | 'connections' | 'halfDuplex' | 'encrypt' | 'compress'
 > & {
   readonly credential: ClientOptions['credential'] | Extract<ClientCredential, { kind: 'hash' }>;
   /** A hub logs in and not a person; no when absent. */
@@ -33,7 +33,7 @@ export class LoginTemplate {
   }
 
   make(): ClientLogin {
-    const { hub, user, host, qos, bridge, connections, halfDuplex, encrypt, compress } = this.#options;
+    const { hub, user, host, qos, bridge, monitor = false, connections, halfDuplex, encrypt, compress } = this.#options;
     const credential = this.#credential;
     return {
       kind: 'login',
@@ -47,7 +47,7 @@ export class LoginTemplate {
         halfConnection: halfDuplex,
         qos,
         bridgeMode: bridge,
-        monitorMode: false,
+        monitorMode: monitor,
       },
       cascade: this.#options.cascade === true,
       uniqueId: this.#uniqueId,

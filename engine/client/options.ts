@@ -30,6 +30,8 @@ export interface ClientOptions {
   readonly tls: TlsChoice;
   /** Ask for bridge mode: more than one station behind the TAP. */
   readonly bridge: boolean;
+  /** Ask for monitor mode: copies of all that others send, and nothing else (`protocol/data-plane.md` §6.9). */
+  readonly monitor?: boolean;
   readonly qos: boolean;
   readonly priorityRule: PriorityRule;
   readonly congestion: Congestion;

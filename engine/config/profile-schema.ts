@@ -64,6 +64,7 @@ export const profileSchema = section({
   ca: value(filePath).optional(),
   insecure: value(yesOrNo).optional(),
   bridge: value(yesOrNo).optional(),
+  monitor: value(yesOrNo).optional(),
   qos: value(yesOrNo).optional(),
   priorityRule: value(priorityRule).optional(),
   congestion: value(congestion).optional(),

@@ -45,6 +45,7 @@ export interface ConnectProfile {
   readonly ca?: string;
   readonly insecure?: boolean;
   readonly bridge?: boolean;
+  readonly monitor?: boolean;
   readonly qos?: boolean;
   readonly priorityRule?: PriorityRule;
   readonly congestion?: Congestion;

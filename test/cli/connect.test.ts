@@ -19,6 +19,7 @@ describe('options reach the engine', () => {
       credential: { kind: 'anonymous' },
       tap: { name: 'vpn0', addresses: [] },
       bridge: false,
+      monitor: false,
       qos: true,
       connections: 1,
       connectionIntervalMs: 1000,
@@ -47,6 +48,7 @@ describe('options reach the engine', () => {
       '--mtu',
       '9000',
       '--bridge',
+      '--monitor',
       '--no-qos',
     ];
     const { options, done } = await startClient(
@@ -59,6 +61,7 @@ describe('options reach the engine', () => {
       credential: { kind: 'plain', password: new TextEncoder().encode('pä') },
       tap: { name: 'vpn0', addresses: ['10.0.0.2/24', 'fd00::2/64'], mtu: 9000 },
       bridge: true,
+      monitor: true,
       qos: false,
     });
     io.signal('SIGINT');

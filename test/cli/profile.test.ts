@@ -16,6 +16,7 @@ tap: { name: vpn0, address: [10.90.0.2/24, "fd00::2/64"], mtu: 1400, busyPoll: 2
 pin: ${'ab'.repeat(32)}
 tls: { profile: custom, algorithms: [AES256-SHA, RC4-MD5], minimum: SSLv3 }
 bridge: true
+monitor: true
 qos: false
 priorityRule: extended
 congestion: reno
@@ -67,6 +68,7 @@ describe('a profile', () => {
       ca: undefined,
       tls: { legacy: { suites: [suiteOf('AES256-SHA'), suiteOf('RC4-MD5')], minimum: SSL3 } },
       bridge: true,
+      monitor: true,
       qos: false,
       priorityRule: 'extended',
       congestion: 'reno',
@@ -167,6 +169,7 @@ describe('options come before the profile', () => {
     [['--anonymous'], { credential: { kind: 'anonymous' } }],
     [['--no-plain-password'], { credential: { kind: 'hashed', password: bytes('alicepw') } }],
     [['--no-bridge'], { bridge: false }],
+    [['--no-monitor'], { monitor: false }],
     [['--qos'], { qos: true }],
     [['--connections', '3'], { connections: 3, halfDuplex: true }],
     [['--connection-interval', '9'], { connectionIntervalMs: 9000 }],

@@ -47,6 +47,7 @@ test.each<[keyof ClientLogin['wishes'], Partial<ClientOptions>, unknown, unknown
   ['halfConnection', { halfDuplex: true }, false, true],
   ['qos', { qos: true }, false, true],
   ['bridgeMode', { bridge: true }, false, true],
+  ['monitorMode', { monitor: true }, false, true],
 ])('the login asks for %s as it is set', (wish, options, without, set) => {
   expect(wishes({})[wish]).toBe(without);
   expect(wishes(options)).toEqual({ ...wishes({}), [wish]: set });
