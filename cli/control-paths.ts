@@ -25,12 +25,18 @@ export function socketName(role: NodeRole, pid: number, name?: string): string {
   return name === undefined ? `${role}-${pid}.sock` : `${role}-${pid}-${name}.sock`;
 }
 
+/** That which the environment names for this session of the user. */
+export function runtimeDirectory({ env }: Pick<Io, 'env'>): string | undefined {
+  const runtime = env.XDG_RUNTIME_DIR;
+  return runtime !== undefined && path.isAbsolute(runtime) ? path.join(runtime, 'etherloom') : undefined;
+}
+
 /** The directories of this user, the preferred one first. `status` looks in all of them. */
 export function socketDirectories(io: Io): readonly string[] {
-  const runtime = io.env.XDG_RUNTIME_DIR;
+  const runtime = runtimeDirectory(io);
   return [
     ...new Set([
-      ...(runtime !== undefined && path.isAbsolute(runtime) ? [path.join(runtime, 'etherloom')] : []),
+      ...(runtime === undefined ? [] : [runtime]),
       ...(io.uid === 0 ? ['/run/etherloom'] : []),
       // For users without a runtime directory, and for root of a user namespace, who may not write to /run.
       path.join(io.temporaryDirectory, `etherloom-${io.uid}`),

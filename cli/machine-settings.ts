@@ -4,15 +4,20 @@ import type { ClientSettings } from '../engine/client/options.ts';
 import type { Host, HostError, Log } from '../engine/host.ts';
 import type { ConnectFlags } from './commands/connect.ts';
 import type { Source } from './connect-settings.ts';
-import { socketDirectories } from './control-paths.ts';
+import { runtimeDirectory, socketDirectories } from './control-paths.ts';
 import { Failure } from './failure.ts';
 import type { Io } from './io.ts';
 
 export type WantedSettings = Omit<ClientSettings, 'journals'>;
 
-/** Where journals of changes are, the preferred place first. */
+/**
+ * Where journals of changes are, the preferred place first. The one that XDG_RUNTIME_DIR names comes last: whoever cleans up
+ * after a crash may have another environment.
+ */
 export function journalDirectories(io: Io): readonly string[] {
-  return socketDirectories(io);
+  const named = (directory: string): boolean => directory === runtimeDirectory(io);
+  const all = socketDirectories(io);
+  return [...all.filter((directory) => !named(directory)), ...all.filter(named)];
 }
 
 /** Undoes what processes left that were killed. What cannot be undone is said, and nothing more. */

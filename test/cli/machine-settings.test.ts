@@ -2,7 +2,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { recoverMachine } from '../../cli/machine-settings.ts';
+import { journalDirectories, recoverMachine } from '../../cli/machine-settings.ts';
 import { formatStatus } from '../../cli/status-text.ts';
 import type { NodeStatus } from '../../engine/admin/status.ts';
 import type { ClientOptions } from '../../engine/client/options.ts';
@@ -158,4 +158,9 @@ test('what was looked after is said, and what cannot be is no reason not to star
     ['warn', 'settings that a killed process left were looked after', { what: 'undid it' }],
     ['warn', 'settings that a killed process left cannot be looked after', { cause: 'cannot read it' }],
   ]);
+});
+
+test('journals are first where another environment finds them too', () => {
+  const io = { ...fakeIo({ env: { XDG_RUNTIME_DIR: '/run/user/7' } }), uid: 0, temporaryDirectory: '/tmp' };
+  expect(journalDirectories(io)).toEqual(['/run/etherloom', '/tmp/etherloom-0', '/run/user/7/etherloom']);
 });
