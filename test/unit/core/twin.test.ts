@@ -6,8 +6,11 @@ import { FRAME_SEEDS, mutate } from './frame-seeds.ts';
 import { bpdu, tagged, voice } from './frames.ts';
 import { BUILDS, type Build, join, TAKE_ALL } from './rig.ts';
 
-/** Seeds of one run; each with a life of its own. A failure names its seed: put it here alone to see it again. */
-const SEEDS = Array.from({ length: 200 }, (_, i) => i + 1);
+/**
+ * Seeds of one run; each with a life of its own. A failure names its seed: put it here alone to see it again. `npm run soak`
+ * has more of them.
+ */
+const SEEDS = Array.from({ length: Number(process.env.TWIN_LIVES ?? 100) }, (_, i) => i + 1);
 const STEPS = 2_000;
 
 interface OpenPort {
@@ -198,7 +201,9 @@ class Life {
 }
 
 describe.each(BUILDS)('%s: the core and its twin', (build) => {
-  test(`agree on ${SEEDS.length} lives of ${STEPS} random steps, and nothing leaks`, { timeout: 240_000 }, () => {
+  test(`agree on ${SEEDS.length} lives of ${STEPS} random steps, and nothing leaks`, {
+    timeout: 1_200 * SEEDS.length + 60_000,
+  }, () => {
     let frames = 0;
     for (const seed of SEEDS) {
       const life = new Life(build, seed);
