@@ -94,6 +94,8 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     const bridge = await EtherloomBridge.start(node, { runtime, hubs });
     await giveTap('tap0');
     await waitForPing(far, { target: '10.90.0.1' });
+    // While a TAP moves to another host it is down, and refuses a probe for loops that comes just then.
+    const [moved] = (await bridge.status()).hubs[0]!.taps;
     for (const size of [16, 18, 1472]) {
       const found = await ping(far, { target: '10.90.0.1', count: 2, intervalMs: 20, size, dontFragment: true });
       expect(found.received, `${size}`).toBe(2);
@@ -102,7 +104,9 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     const before = await bridge.status();
     expect(before).toMatchObject({ role: 'bridge', listeners: [] });
     expect(before.hubs[0]!.bridges).toMatchObject([{ name: 'eth1', state: 'open', drops: NONE }]);
-    expect(before.hubs[0]!.taps).toMatchObject([{ name: 'tap0', drops: NONE }]);
+    expect(before.hubs[0]!.taps.map(({ name, drops }) => ({ name, drops }))).toEqual([
+      { name: 'tap0', drops: moved!.drops },
+    ]);
 
     await node.ip('link', 'delete', 'eth1');
     await bridge.process.waitForLine(/an interface cannot be bridged: it is tried again/);
