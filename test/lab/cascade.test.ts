@@ -39,7 +39,7 @@ describe.each([
   ['node', 'bun'],
   ['bun', 'node'],
 ] as const)('%s and %s', (runtime, other) => {
-  test('a cascade is held up, shown and switched; what is wrong is shown', { timeout: 90 * ONE_SECOND }, async () => {
+  test('a cascade is held up, shown and switched; what is wrong is shown', { timeout: 150 * ONE_SECOND }, async () => {
     // On one runtime with a password, on the other with a certificate.
     const signed = runtime === 'bun' ? makeCertificate({ names: ['head'] }) : undefined;
     const options = {
@@ -94,9 +94,12 @@ describe.each([
     await waitForPing(two!, { target: '10.90.0.1' });
 
     await first.stop();
-    await EtherloomServer.start(one!, options);
+    const again = await EtherloomServer.start(one!, options);
     await two!.ip('neigh', 'flush', 'all');
-    await waitForPing(two!, { target: '10.90.0.1' }, 40 * ONE_SECOND);
+    await waitForPing(two!, { target: '10.90.0.1' }, 90 * ONE_SECOND).catch(async (error: Error) => {
+      const said = [ours, again].map((server) => server.process.child.stderr.slice(-4_000));
+      throw new Error(`${error.message}\n${JSON.stringify([...(await cascades(ours)).values()])}\n${said.join('\n')}`);
+    });
     expect(await ours.stop()).toBe(0);
   });
 });
