@@ -1,5 +1,6 @@
 import type { BridgedInterface, FrameBatch, TapHandler } from '../../engine/host.ts';
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
+import { BatchMemory } from './batch-memory.ts';
 import { bridgeFailure } from './bridge-errors.ts';
 import { EAGAIN, EINTR, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO } from './errno.ts';
 import { Interface, IoctlFailure } from './interface.ts';
@@ -66,14 +67,14 @@ export class PacketPort implements BridgedInterface {
   readonly #lost = new Map<Cause, number>();
   #mtuNow: number;
   #mayRaise: boolean;
-  #memory: Uint8Array | undefined;
-  #base = 0;
+  readonly #places: BatchMemory;
   #state: 'open' | 'failed' | 'closed' = 'open';
 
   /** Owns `fd` from here on. */
   constructor(libc: Libc, poller: Poller, fd: number, opening: Opening, handler: TapHandler) {
     const { link, addresses, hasDefaultRoute, udp } = opening;
     this.#libc = libc;
+    this.#places = new BatchMemory(libc);
     this.#fd = fd;
     this.#handler = handler;
     this.#opening = opening;
@@ -94,7 +95,7 @@ export class PacketPort implements BridgedInterface {
   read(batch: FrameBatch, count: number, bytes: number): number {
     if (this.#state !== 'open') return 0;
     const { lengths, tags } = batch;
-    const base = this.#baseOf(batch, count);
+    const base = this.#places.baseOf(batch, count);
     let filled = 0;
     let room = bytes;
     let longest = 1;
@@ -128,7 +129,7 @@ export class PacketPort implements BridgedInterface {
 
   write(batch: FrameBatch, count: number): number {
     if (this.#state !== 'open') return 0;
-    const base = this.#baseOf(batch, count);
+    const base = this.#places.baseOf(batch, count);
     for (let first = 0; first < count; first += MESSAGES) {
       this.#write(batch, base, first, Math.min(count, first + MESSAGES));
     }
@@ -272,23 +273,5 @@ export class PacketPort implements BridgedInterface {
     setImmediate(() => {
       if (this.#state === 'failed') this.#handler.failed(error);
     });
-  }
-
-  /** The address of the memory, asked for once. Throws when a place does not lie in it: the kernel would not notice. */
-  #baseOf(batch: FrameBatch, count: number): number {
-    const { memory, offsets, lengths } = batch;
-    if (count > offsets.length || count > lengths.length) {
-      throw new RangeError(`count must be at most the length of the batch, ${offsets.length}, and is ${count}`);
-    }
-    for (let index = 0; index < count; index++) {
-      if (offsets[index]! + lengths[index]! > memory.length) {
-        throw new RangeError(`place ${index} of the batch ends behind the memory of ${memory.length} bytes`);
-      }
-    }
-    if (memory !== this.#memory) {
-      this.#base = this.#libc.addressOf(memory);
-      this.#memory = memory;
-    }
-    return this.#base;
   }
 }

@@ -1,6 +1,7 @@
 import type { FrameBatch, Tap, TapHandler, TapOptions, Taps } from '../../engine/host.ts';
 import { VNET_HEADER_BYTES } from '../../engine/host.ts';
 import { HostFailure } from '../shared/error.ts';
+import { BatchMemory } from './batch-memory.ts';
 import { EPOLLERR, EPOLLHUP } from './epoll.ts';
 import { EAGAIN, EBADF, EBADFD, EINTR, EIO, ENODEV } from './errno.ts';
 import { Interface, InterfaceRequest, IoctlFailure } from './interface.ts';
@@ -41,13 +42,13 @@ export class LinuxTap implements Tap {
   readonly #fd: number;
   readonly #handler: TapHandler;
   readonly #watch: Watch;
-  #memory: Uint8Array | undefined;
-  #base = 0;
+  readonly #places: BatchMemory;
   #state: 'open' | 'failed' | 'closed' = 'open';
 
   /** Owns `fd` from here on. */
   constructor(libc: Libc, poller: Poller, fd: number, device: Device, mac: Uint8Array, handler: TapHandler) {
     this.#libc = libc;
+    this.#places = new BatchMemory(libc);
     this.#fd = fd;
     this.name = device.name;
     this.offloads = device.offloads;
@@ -59,7 +60,7 @@ export class LinuxTap implements Tap {
   read(batch: FrameBatch, count: number, bytes: number): number {
     if (this.#state !== 'open') return 0;
     const { offsets, lengths } = batch;
-    const base = this.#baseOf(batch, count);
+    const base = this.#places.baseOf(batch, count);
     const libc = this.#libc;
     let filled = 0;
     let room = bytes;
@@ -81,7 +82,7 @@ export class LinuxTap implements Tap {
   write(batch: FrameBatch, count: number): number {
     if (this.#state !== 'open') return 0;
     const { offsets, lengths } = batch;
-    const base = this.#baseOf(batch, count);
+    const base = this.#places.baseOf(batch, count);
     const libc = this.#libc;
     let taken = 0;
     let interrupts = 0;
@@ -143,24 +144,6 @@ export class LinuxTap implements Tap {
     setImmediate(() => {
       if (this.#state === 'failed') this.#handler.failed(error);
     });
-  }
-
-  /** The address of the memory, asked for once. Throws when a place does not lie in it: the kernel would not notice. */
-  #baseOf(batch: FrameBatch, count: number): number {
-    const { memory, offsets, lengths } = batch;
-    if (count > offsets.length || count > lengths.length) {
-      throw new RangeError(`count must be at most the length of the batch, ${offsets.length}, and is ${count}`);
-    }
-    for (let index = 0; index < count; index++) {
-      if (offsets[index]! + lengths[index]! > memory.length) {
-        throw new RangeError(`place ${index} of the batch ends behind the memory of ${memory.length} bytes`);
-      }
-    }
-    if (memory !== this.#memory) {
-      this.#base = this.#libc.addressOf(memory);
-      this.#memory = memory;
-    }
-    return this.#base;
   }
 }
 
