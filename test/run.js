@@ -40,7 +40,16 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 /** @type {string[]} */
 const leftOut = [];
 
+// The suite at hand gets the signal as well, and ends; what is left to do is to clean up.
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    interrupted = true;
+  });
+}
+
 for (const suite of SUITES) {
+  if (interrupted) break;
   if (wanted.length > 0 && !wanted.some((word) => suite.title.toLowerCase().includes(word.toLowerCase()))) continue;
   const obstacle = suite.needs === undefined ? undefined : obstacles[suite.needs];
   if (obstacle !== undefined) {
@@ -50,6 +59,7 @@ for (const suite of SUITES) {
   await run(suite);
 }
 rmSync(scratch, { recursive: true, force: true });
+if (interrupted) process.exit(130);
 
 const ci = process.env.CI === 'true';
 if (leftOut.length > 0) console.log(`\nNot run on this machine:\n${leftOut.map((line) => `  ${line}`).join('\n')}`);
