@@ -1,11 +1,12 @@
 /** A real SoftEther VPN Server as a test peer: private state, hubs and users as wanted, nothing that calls home. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { listensOnBoth } from './listening.ts';
 import type { LabHost } from './netns.ts';
 import { serverConfig } from './softether-config.ts';
 import { SoftEtherSandbox } from './softether-sandbox.ts';
-import { parseCount, parseTable, quote, type VpncmdAnswer, vpncmd } from './softether-vpncmd.ts';
+import { parseCount, parseTable, quote, type VpncmdAnswer, VpncmdError, vpncmd } from './softether-vpncmd.ts';
 
 export interface SoftEtherUser {
   readonly name: string;
@@ -71,6 +72,10 @@ export interface SoftEtherCascade {
 /** The name of a VPN Bridge's only hub. */
 export const BRIDGE_HUB = 'BRIDGE';
 
+/** How often it is tried to set a new server up, and the time between. */
+const SETUP_TRIES = 5;
+const SETUP_PAUSE_MS = 500;
+
 const CONFIG_FILES = { vpnserver: 'vpn_server.config', vpnbridge: 'vpn_bridge.config' } as const;
 
 export class SoftEtherServer {
@@ -105,11 +110,25 @@ export class SoftEtherServer {
         setup.push(`ServerCertSet /LOADCERT:${quote(cert)} /LOADKEY:${quote(key)}`);
       }
       for (const hub of options.hubs ?? []) setup.push(...hubCommands(sandbox, hub));
-      if (setup.length > 0) await server.vpncmd(setup);
+      if (setup.length > 0) await server.#setUp(setup);
       return server;
     } catch (error) {
       await sandbox.stop(0);
       throw error;
+    }
+  }
+
+  /** While others try to join at the same time, a server that has just begun to listen may turn vpncmd away. */
+  async #setUp(commands: readonly string[]): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.vpncmd(commands);
+        return;
+      } catch (error) {
+        const refused = error instanceof VpncmdError && error.output.includes('Connection to the server failed');
+        if (!refused || tries === SETUP_TRIES) throw error;
+        await sleep(SETUP_PAUSE_MS);
+      }
     }
   }
 
@@ -197,7 +216,7 @@ export class SoftEtherServer {
     const deadline = Date.now() + 5_000;
     while ((await this.host.run(['ip', 'link', 'show', ifname], { check: false })).code !== 0) {
       if (Date.now() > deadline) throw new Error(`SoftEther server: no ${ifname} after 5 s`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
     await this.host.addAddress(ifname, cidr);
     return ifname;

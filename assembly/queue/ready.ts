@@ -4,7 +4,7 @@
  */
 
 import { NONE, TAPS_MAX, TAPS_READY } from '../memory';
-import { portAt, PORT_LINK, PORT_TAP } from '../port';
+import { portAt, PORT_FREE, PORT_LINK, PORT_TAP } from '../port';
 
 let head: u32 = NONE;
 let tail: u32 = NONE;
@@ -20,7 +20,8 @@ export function initReady(): void {
 
 export function markReady(id: u32): void {
   const port = portAt(id);
-  if (port.ready) return;
+  // One that was closed would still be in the list when the next port with its number joins it, and close a circle.
+  if (port.ready || port.kind == PORT_FREE) return;
   port.ready = 1;
   if (port.kind == PORT_TAP) {
     const count = load<u32>(TAPS_READY);

@@ -5,7 +5,7 @@
 
 import { Connection, connectionAt, MAY_SEND } from '../connection';
 import { NONE, STALL_MS } from '../memory';
-import { keepOf, portAt, PORT_RESENDS } from '../port';
+import { keepOf, portAt, PORT_RESENDS, PORT_SESSION } from '../port';
 import { isHeld } from '../queue/hold';
 import { markReady } from '../queue/ready';
 import { accountTime } from './account';
@@ -23,7 +23,8 @@ const MARK_MS: f64 = 1_000;
 
 /** To be called every TEND_MS while it says so: finds connections that have stopped, and tells the peer what has come. */
 export function tend(port: u32, now: f64): bool {
-  if (!(portAt(port).flags & PORT_RESENDS)) return false;
+  // Between two looks the port may have been closed.
+  if (portAt(port).kind != PORT_SESSION || !(portAt(port).flags & PORT_RESENDS)) return false;
   if (!isHeld(port, now)) goOnInOrder(port, now);
   let again = accountTime(port, now) || keepOf(port).first != 0 || !inOrder(port);
   for (let id = portAt(port).firstConnection; id != NONE; id = connectionAt(id).next) {

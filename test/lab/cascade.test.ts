@@ -94,12 +94,9 @@ describe.each([
     await waitForPing(two!, { target: '10.90.0.1' });
 
     await first.stop();
-    const again = await EtherloomServer.start(one!, options);
+    await EtherloomServer.start(one!, options);
     await two!.ip('neigh', 'flush', 'all');
-    await waitForPing(two!, { target: '10.90.0.1' }, 90 * ONE_SECOND).catch(async (error: Error) => {
-      const said = [ours, again].map((server) => server.process.child.stderr.slice(-4_000));
-      throw new Error(`${error.message}\n${JSON.stringify([...(await cascades(ours)).values()])}\n${said.join('\n')}`);
-    });
+    await waitForPing(two!, { target: '10.90.0.1' }, 40 * ONE_SECOND);
     expect(await ours.stop()).toBe(0);
   });
 });

@@ -243,6 +243,25 @@ describe.each(BUILDS)('%s: what a connection that dies has taken', (build) => {
     expect(rig.failures).toHaveLength(1);
   });
 
+  test('a session that ends while it owes its peer an answer leaves nothing for the next one with its port', () => {
+    const rig = new Rig(build);
+    const hub = rig.core.openPatch();
+    const listener = rig.session(hub);
+    const open = () => rig.session(hub, { orders: true, resends: true });
+    const first = open();
+    rig.feed(first.connection, Uint8Array.from([0x80, 0, 0, 1, ...u32(0), ...u32(60), ...bulk(2)]));
+    expect(rig.core.tend(first.port, rig.now)).toBe(true);
+    rig.core.closePort(first.port);
+    rig.now += 1_000;
+    // The plane tends all ports of which it was told; that this one is gone it learns from the answer.
+    expect(rig.core.tend(first.port, rig.now)).toBe(false);
+    const second = open();
+    expect(second.port).toBe(first.port);
+    first.send(bulk(3));
+    second.send(bulk(4));
+    expect(listener.take()).toEqual([bulk(2), bulk(4)]);
+  });
+
   test.each([
     ['more words than there are numbers', 0x1_0081],
     ['a kind that there is not', 0x4_0000],
