@@ -6,6 +6,8 @@ import { portAt } from './port';
 
 /** This side may send on it, `protocol/data-plane.md` §4.5. */
 export const MAY_SEND: u32 = 1;
+/** Its round trips are long: it is never given everything there is to send, see `queue/deal.ts`. */
+export const LONG: u32 = 2;
 
 @unmanaged
 export class Connection {
@@ -63,8 +65,9 @@ export class Connection {
   blockIndex: u32;
   batch: u32;
   // What it was given and the peer is not known to have: `stream/keep.ts`, `stream/stall.ts`.
-  /** Batches. */
+  /** Batches, and bytes of frames in them. */
   outstanding: u32;
+  outstandingBytes: u32;
   /** 1: it has stopped, and gets nothing. */
   stalled: u8;
   /** 1: the peer is to be asked for a sign that it goes on. */

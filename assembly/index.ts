@@ -4,7 +4,7 @@
  */
 
 import { useHostCodec as setHostCodec } from './codec';
-import { closeConnection as closeConnectionState, connectionAt, initConnections, MAY_SEND, openConnection } from './connection';
+import { closeConnection as closeConnectionState, connectionAt, initConnections, LONG, MAY_SEND, openConnection } from './connection';
 import { CODES_END } from './deflate/block';
 import { deflateZlib, initDeflate } from './deflate/deflate';
 import { INFLATE_END, inflateZlib } from './deflate/inflate';
@@ -197,9 +197,9 @@ export function moveLinks(now: f64): u32 {
   return moveLinkFrames(now);
 }
 
-/** A new connection of a session's port, or NONE. `maySend`: this side sends on it. */
-export function joinConnection(port: u32, maySend: u32, now: f64): u32 {
-  const id = openConnection(port, maySend ? MAY_SEND : 0, now);
+/** A new connection of a session's port, or NONE. `maySend`: this side sends on it; `isLong`: its round trips are long. */
+export function joinConnection(port: u32, maySend: u32, isLong: u32, now: f64): u32 {
+  const id = openConnection(port, (maySend ? MAY_SEND : 0) | (isLong ? LONG : 0), now);
   // What waited for a connection can leave now.
   if (id != NONE) markReady(port);
   return id;

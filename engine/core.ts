@@ -88,16 +88,17 @@ export interface CoreSizes {
 }
 
 /**
- * 442 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
+ * 506 MiB of address space; only what was used becomes resident. Enough for 1,000 busy sessions, and an out buffer for
  * every session that there can be: one that does not read holds its own and nobody else's. Windows are for 85 compressed
  * sessions of own peers with one connection each; in further ones each frame is compressed by itself.
  */
-export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 512, outBuffers: 2_048, windows: 512 };
+export const SERVER_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 1_536, outBuffers: 2_048, windows: 512 };
 /**
- * 80 MiB of address space: one session of up to 32 connections and one TAP. Of each kind of frames, when connections stop in
- * both directions, a quarter waits for those that are missing and a quarter is kept for the peer (KEEP_BYTES_MAX).
+ * 171 MiB of address space, of which only what was used becomes resident: one session of up to 32 connections and one TAP. Of
+ * each kind of frames, when connections stop in both directions, four tenths wait for those that are missing and a quarter
+ * is kept for the peer (KEEP_BYTES_MAX).
  */
-export const CLIENT_SIZES: CoreSizes = { smallFrames: 8_192, largeFrames: 320, outBuffers: 64, windows: 72 };
+export const CLIENT_SIZES: CoreSizes = { smallFrames: 32_768, largeFrames: 1_024, outBuffers: 64, windows: 72 };
 
 /** `packetix`: `protocol/data-plane.md` §5.1, as every peer does; `extended`: `assembly/queue/classify.ts`. */
 export type PriorityRule = 'packetix' | 'extended';
@@ -274,7 +275,7 @@ interface CoreExports {
   moveLinks(now: number): number;
   openPort(hub: number, kind: number, flags: number, frameMax: number, blockMax: number, stationsMax: number): number;
   closePort(port: number): void;
-  joinConnection(port: number, maySend: number, now: number): number;
+  joinConnection(port: number, maySend: number, isLong: number, now: number): number;
   closeConnection(connection: number, now: number): void;
   releaseLate(port: number, now: number): number;
   batchesSkipped(port: number): number;
@@ -610,10 +611,13 @@ export class Core {
     this.#wasm.closePort(port);
   }
 
-  /** A connection of a session. `maySend` is false where half duplex gives it to the peer. */
-  openConnection(port: number, maySend: boolean, now: number): number {
+  /**
+   * A connection of a session. `maySend` is false where half duplex gives it to the peer; `isLong`: its round trips are long,
+   * and others can do more than it can alone.
+   */
+  openConnection(port: number, maySend: boolean, now: number, isLong = false): number {
     this.calls++;
-    return this.#found(this.#wasm.joinConnection(port, maySend ? 1 : 0, now), 'connections', 4096);
+    return this.#found(this.#wasm.joinConnection(port, maySend ? 1 : 0, isLong ? 1 : 0, now), 'connections', 4096);
   }
 
   /** What of its frames waits for earlier ones is forwarded. */

@@ -3,7 +3,7 @@
  * the host in the outbox table.
  */
 
-import { connectionAt, MAY_SEND } from '../connection';
+import { connectionAt, LONG, MAY_SEND } from '../connection';
 import { NONE, OUT_BUFFER_BYTES, OUTBOX_ENTRIES, OUTBOX_ENTRY, OUTBOX_TABLE } from '../memory';
 import { outFree, outTotal, releaseOut, takeOut } from '../pool';
 import { downloadBytes } from '../policy/rate';
@@ -23,10 +23,10 @@ const TURN_MS: f64 = 1;
 const TURN_BYTES: u32 = 16_000;
 /**
  * So many bytes per millisecond, half a Gbit/s, and one connection may carry them all: then there are no turns, until it is
- * less than half of that, or the connection is known to be slower. It is looked every SPAN_MS.
+ * less than half of that, or the connection is known to be slower. It is looked every SPAN_MS: a sender's burst is over in less.
  */
 const FAST: f64 = 60_000;
-const SPAN_MS: f64 = 2;
+const SPAN_MS: f64 = 10;
 /** Milliseconds for which the one connection is waited for before another has its turn: a write takes its time. */
 const PATIENCE_MS: f64 = 3;
 
@@ -199,8 +199,10 @@ function lastFree(id: u32, reserved: u32): u32 {
 
 /**
  * Between own peers, who keep batches in order, connections have their turn: a path that limits each of them lets through
- * what all may have together, and a flow inside never meets the limit of one. When they carry so much together that
- * nothing limits them, one has everything: what comes on one connection need not be put in order.
+ * what all may have together, and a flow inside never meets the limit of one. The next is the one that has least under way:
+ * what everything else would wait for at the other end goes where it is there first. When they carry so much together that
+ * nothing limits them, and their round trips are short, one has everything: what comes on one connection need not be put in
+ * order.
  */
 function nextInTurn(id: u32, reserved: u32, now: f64): u32 {
   const order = orderOf(id);
@@ -211,23 +213,30 @@ function nextInTurn(id: u32, reserved: u32, now: f64): u32 {
     if (isFree(lane) && goesOn) return lane;
     if (!isFree(lane) && fast && now - order.laneUsed < PATIENCE_MS) return NONE;
   }
-  let first = NONE;
-  let after = NONE;
+  // Of those for which the peer has least to wait, the one whose turn was longest ago.
+  let best = NONE;
+  let least: u32 = u32.MAX_VALUE;
+  let bestFollows = false;
   let passed = false;
   for (let next = portAt(id).firstConnection; next != NONE; next = connectionAt(next).next) {
     if (next != reserved && isFree(next)) {
-      if (first == NONE) first = next;
-      if (passed && after == NONE) after = next;
+      const bytes = connectionAt(next).outstandingBytes;
+      if (best == NONE || bytes < least || (bytes == least && passed && !bestFollows)) {
+        best = next;
+        least = bytes;
+        bestFollows = passed;
+      }
     }
     if (next == lane) passed = true;
   }
-  return after == NONE ? first : after;
+  return best;
 }
 
 @inline
 function hasEverything(id: u32, lane: u32): bool {
-  const rate = connectionAt(lane).rate;
-  return orderOf(id).fast != 0 && (rate == 0 || <f64>rate > FAST / 2);
+  const c = connectionAt(lane);
+  if (orderOf(id).fast == 0 || (c.flags & LONG) != 0) return false;
+  return c.rate == 0 || <f64>c.rate > FAST / 2;
 }
 
 /** The connection got a batch of so many bytes. */

@@ -25,11 +25,13 @@ export class Batch {
   whole: u8;
   /** It was sent more than once. */
   resent: u8;
+  blocks: u16;
   /** When it was sent, host's ms. */
   time: f64;
   /** Bytes that those before it took, modulo 2 ** 32. */
   offset: u32;
-  blocks: u32;
+  /** Bytes of its frames, kept or not. */
+  length: u32;
 }
 
 /** The ends of a list: the first two fields of `Keep`, and those of that name in `Order`. */

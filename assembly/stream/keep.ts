@@ -37,6 +37,7 @@ export function keepFrame(batch: u32, slot: u32): void {
   if (batch == 0) return releaseSlot(slot);
   const b = batchAt(batch);
   const bytes = changetype<Slot>(slot).large ? LARGE_SLOT_BYTES : SMALL_SLOT_BYTES;
+  b.length += changetype<Slot>(slot).length;
   if (b.whole && addFrame(batch, slot, b.blocks)) {
     b.bytes += bytes;
   } else {
@@ -67,6 +68,7 @@ export function give(b: Batch, id: u32, now: f64): void {
   const c = connectionAt(id);
   b.lane = id;
   b.time = now;
+  c.outstandingBytes += b.length;
   if (c.outstanding++ == 0) c.since = now;
 }
 
@@ -118,6 +120,7 @@ export function takeBack(id: u32): void {
     batch = next;
   }
   c.outstanding = 0;
+  c.outstandingBytes = 0;
   markReady(port);
 }
 
@@ -179,6 +182,7 @@ function receivedBy(port: u32, batch: u32, now: f64): void {
   } else {
     const c = connectionAt(b.lane);
     c.outstanding--;
+    c.outstandingBytes -= b.length;
     c.since = c.moved = now;
     // Of one that was sent twice it is not known which has come.
     if (!b.resent) measure(keep, c, now - b.time);

@@ -67,6 +67,10 @@ async function measure(scenario: Scenario, connections: number, subject: Subject
   const lab = await Lab.create();
   try {
     const [client, server] = [await lab.addHost('client'), await lab.addHost('server')];
+    for (const host of scenario.windowBytes === undefined ? [] : [client, server]) {
+      for (const name of ['tcp_rmem', 'tcp_wmem'])
+        await host.sysctl(`net/ipv4/${name}`, windows(scenario.windowBytes!));
+    }
     const ends = [
       { host: client, address: `${CABLE.client}/24` },
       { host: server, address: `${CABLE.server}/24` },
@@ -79,6 +83,11 @@ async function measure(scenario: Scenario, connections: number, subject: Subject
   } finally {
     await lab.close();
   }
+}
+
+/** Least, at first, most. */
+function windows(most: number): string {
+  return `4096 131072 ${most}`;
 }
 
 function summary(samples: readonly WanResult[]): WanResult[] {

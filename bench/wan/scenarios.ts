@@ -18,6 +18,11 @@ export interface Scenario {
   /** Flows inside; 1 when absent. */
   readonly flows?: number;
   readonly halfDuplex?: boolean;
+  /**
+   * What the kernels of both ends allow a TCP window at most, bytes; absent: as they have it. The flow inside has one as
+   * well, and with the usual ones it is the limit on a long line, whatever is around it.
+   */
+  readonly windowBytes?: number;
   /** A connection is set aside for priority frames. */
   readonly qos?: boolean;
   /** Our client's server is SoftEther's. */
@@ -25,6 +30,8 @@ export interface Scenario {
 }
 
 const CAPPED: WanPath = { delayMs: 5, flowMbit: 20 };
+/** More than a Gbit/s takes in the 50 ms of a round trip, several times over. */
+const LARGE_WINDOW = 32 << 20;
 const CAPPED_TEXT = '5 ms each way, 20 Mbit/s per connection';
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -46,6 +53,14 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...{ key: 'lossy', name: '25 ms each way, 1 % loss', path: { delayMs: 25, lossPercent: 1 } },
     ...{ connections: [1, 8], measure: 'throughput' },
+  },
+  {
+    ...{ key: 'long-wide', name: '25 ms each way, large windows', path: { delayMs: 25 } },
+    ...{ connections: [1, 8], measure: 'throughput', windowBytes: LARGE_WINDOW },
+  },
+  {
+    ...{ key: 'lossy-wide', name: '25 ms each way, 1 % loss, large windows' },
+    ...{ path: { delayMs: 25, lossPercent: 1 }, connections: [1, 8], measure: 'throughput', windowBytes: LARGE_WINDOW },
   },
   {
     ...{ key: 'calls', name: '10 ms each way, 20 Mbit/s, 100 frames of buffer, 4 flows' },

@@ -14,6 +14,11 @@ export const CONGESTION_PATTERN = /^[a-z0-9_-]{1,15}$/;
  */
 const LONG_MS = 3;
 
+/** Whether the connection's round trips are long; false where they are not known. */
+export function isLong(channel: Channel): boolean {
+  return (channel.tcp?.()?.leastRoundTripMs ?? 0) >= LONG_MS;
+}
+
 /**
  * What the connection carries: bulk, or priority frames alone. Those are few, and BBR would pace them by how few they are:
  * two that come together would leave 20 ms apart.
@@ -39,8 +44,7 @@ export function controlCongestion(
     if (channel.useCongestion?.(congestion) !== true) refused();
     return false;
   }
-  const { leastRoundTripMs = 0 } = channel.tcp?.() ?? {};
-  if (leastRoundTripMs < LONG_MS) return false;
+  if (!isLong(channel)) return false;
   if (load === 'priority') {
     UNPACED.find((name) => channel.useCongestion?.(name));
     return false;

@@ -2,7 +2,7 @@ import type { Core } from '../core.ts';
 import type { Timed } from '../deadlines.ts';
 import type { Channel, Random } from '../host.ts';
 import type { Direction } from '../login/additional.ts';
-import { type Congestion, controlCongestion, type Load } from './congestion.ts';
+import { type Congestion, controlCongestion, isLong, type Load } from './congestion.ts';
 import { UNLIMITED } from './gauge.ts';
 import { keepAliveSize, keepAliveSpan } from './keep-alive.ts';
 import type { Lane, Plane } from './plane.ts';
@@ -118,7 +118,7 @@ export class Session implements Timed {
     const { core, plane } = this.#options;
     const sends = this.#sends(direction);
     const receives = direction === 0 || !sends;
-    const connection = core.openConnection(this.port, sends, now);
+    const connection = core.openConnection(this.port, sends, now, isLong(channel));
     const tunnel: Writable<Tunnel> = {
       channel,
       port: this.port,

@@ -139,8 +139,8 @@ describe.each(BUILDS)('%s: memory', (build) => {
 
   test('the sizes of a server and of a client can be had, and memory does not grow', () => {
     for (const [sizes, mebibytes] of [
-      [SERVER_SIZES, 446],
-      [CLIENT_SIZES, 82],
+      [SERVER_SIZES, 510],
+      [CLIENT_SIZES, 172],
     ] as const) {
       const core = new Core(coreBinary, {
         sizes,

@@ -5,7 +5,7 @@ import { BROADCAST, frame, mac } from '../../sim/frames.ts';
 import type { World } from '../../sim/world.ts';
 import { type Build, join, type Peer, Rig, TEST_SIZES } from './rig.ts';
 
-const SIZES = { ...TEST_SIZES, smallFrames: 8_192, largeFrames: 16, outBuffers: 64, windows: 80 };
+const SIZES = { ...TEST_SIZES, smallFrames: 32_768, largeFrames: 16, outBuffers: 64, windows: 80 };
 /** Bytes on their way on one connection, each way, before the host takes no more. */
 const WINDOW = 40_000;
 const TEND_MS = 25;
