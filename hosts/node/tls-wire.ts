@@ -5,12 +5,16 @@ import { NOBODY, type Wire, type WireChannel, type WireEvents } from '../shared/
 import { BareSocket } from './bare-socket.ts';
 import { kernel } from './kernel.ts';
 import { loadLibc } from './libc.ts';
+import { readInto } from './read-into.ts';
 
 /**
  * Bytes that one write takes. Node encrypts all of it at once and keeps what the kernel does not take, so this bounds
  * the memory of a connection whose peer does not read; larger writes do not make it faster.
  */
 const MAX_WRITE_BYTES = 256 * 1024;
+
+/** All sockets read into the same memory, a TLS record at a time: nobody keeps what `received` shows. */
+const readBuffer = Buffer.allocUnsafeSlow(16 * 1024);
 
 /** What is not in Node's types. */
 interface WithHandle {
@@ -28,6 +32,7 @@ export class TlsWire implements Wire {
   readonly #socket: TLSSocket;
   readonly #written: (error?: Error | null) => void;
   #error: Error | undefined;
+  #paused = false;
 
   constructor(socket: TLSSocket, events: WireEvents) {
     this.#socket = socket;
@@ -38,7 +43,9 @@ export class TlsWire implements Wire {
       this.busy = false;
       this.events.drained();
     };
+    // What came before this, and while it was paused.
     socket.on('data', (bytes: Uint8Array) => this.events.received(bytes));
+    readInto(socket, readBuffer, (count) => this.#received(count));
     socket.on('end', () => this.events.peerEnded());
     socket.on('error', (cause: Error) => {
       this.#error ??= cause;
@@ -58,10 +65,12 @@ export class TlsWire implements Wire {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#socket.resume();
   }
 
@@ -71,6 +80,15 @@ export class TlsWire implements Wire {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  #received(count: number): boolean {
+    const bytes = readBuffer.subarray(0, count);
+    // The records of one read come all, also when the first of them was reason to pause.
+    while (!this.#paused && this.#socket.readableLength > 0) this.#socket.read();
+    if (this.#paused) this.#socket.push(Buffer.from(bytes));
+    else this.events.received(bytes);
+    return true;
   }
 }
 

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Channel, Listener } from '../../engine/host.ts';
 import { MAX_HANDSHAKES } from '../../hosts/shared/handshakes.ts';
 import { makeCertificate } from '../support/certificate.ts';
-import { loadHost } from '../support/runtime.ts';
+import { isBun, loadHost } from '../support/runtime.ts';
 import { dial, Peer, sleep, startServer, until } from './peers.ts';
 
 const { network } = await loadHost();
@@ -181,6 +181,17 @@ describe('transfer', () => {
     send(client, TOTAL);
     send(remote, TOTAL);
     await until('all has arrived', () => client.received === TOTAL && remote.received === TOTAL, 20_000);
+  });
+
+  test('of Node: what is read lands in the same memory, on both sides', async () => {
+    if (isBun) return;
+    const { client, remote } = await pair(() => new Peer(), new Peer());
+    const memory = new Set<ArrayBufferLike>();
+    for (const peer of [client, remote]) peer.onData = (bytes) => memory.add(bytes.buffer);
+    send(client, 1 << 20);
+    send(remote, 1 << 20);
+    await until('all has arrived', () => client.received + remote.received === 2 << 20);
+    expect(memory.size).toBe(1);
   });
 
   test('a slow reader holds the sender back and gets every byte', async () => {
