@@ -172,7 +172,7 @@ describe.skipIf(missingSettingsPeers().length > 0).each(['node', 'bun'] as const
   }, async () => {
     await serve(runtime);
     const config = join(lab.tempDir, 'udhcpd.conf');
-    const lines = ['start 10.90.0.20', 'end 10.90.0.30', 'interface elsrv0', 'max_leases 10', 'auto_time 1'];
+    const lines = ['start 10.90.0.20', 'end 10.90.0.29', 'interface elsrv0', 'max_leases 10', 'auto_time 1'];
     const options = [
       'subnet 255.255.255.0',
       'router 10.90.0.1',

@@ -43,7 +43,7 @@ describe.each(BUILDS)('%s: bulk of own peers on several connections', (build) =>
   /** Half a Gbit/s and more, until one of them has everything; which it is. */
   function hurry(rig: Rig, send: (bytes: number) => number[]): number {
     let used: number[] = [];
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 24; i++) {
       rig.now += 1;
       used = send(66_000);
     }
@@ -57,7 +57,7 @@ describe.each(BUILDS)('%s: bulk of own peers on several connections', (build) =>
       rig.now += 1;
       expect(send(66_000)).toEqual([lane]);
     }
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 12; i++) {
       rig.now += 2;
       send(40_000);
     }
