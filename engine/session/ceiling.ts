@@ -25,7 +25,11 @@ const LEAST = 100;
  * connection that has just begun.
  */
 const LOOKS = 3;
-/** A queue that has been there for so long, and is still that part of what it was, is not ours; for how long it is let be. */
+/**
+ * A queue that is so many times as long as may stand, has been there for so long, and is still that part of what it was, is
+ * not ours; for how long it is let be. A shorter one is what is wanted, near enough.
+ */
+const OTHERS_TIMES = 3;
 const PATIENCE_MS = 2_000;
 const STUBBORN = 0.7;
 const REST_MS = 10_000;
@@ -47,13 +51,14 @@ export class Ceiling {
    * least one, and that one, ms.
    */
   adjust(drained: number, queue: number, leastRoundTripMs: number, now: number): void {
-    const tooMuch = queue - Math.max(QUEUE_MS, leastRoundTripMs * QUEUE_SHARE);
+    const may = Math.max(QUEUE_MS, leastRoundTripMs * QUEUE_SHARE);
+    const tooMuch = queue - may;
     if (tooMuch <= 0 || queue * drained < QUEUE_BYTES) return this.#grow(drained);
     this.#clear = 0;
     this.#looks = [...this.#looks, drained].slice(-LOOKS);
     const mean = this.#looks.reduce((sum, look) => sum + look, 0) / LOOKS;
     if (now < this.#restUntil || this.#looks.length < LOOKS || mean <= 0) return;
-    if (this.#isOthers(queue, now)) {
+    if (queue > may * OTHERS_TIMES && this.#isOthers(queue, now)) {
       this.value = Number.POSITIVE_INFINITY;
       this.#queueSince = undefined;
       this.#restUntil = now + REST_MS;
