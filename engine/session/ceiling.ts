@@ -13,8 +13,12 @@ const QUEUE_BYTES = 8_192;
 /** For each of so many milliseconds more one part less is sent, down to that part of what the line carries. */
 const GAIN_MS = 150;
 const LEAST_GAIN = 0.75;
-/** Without a queue more may fit by now: with each look so much more than with the one before, and so much at most. */
-const GROWTH = 0.02;
+/**
+ * Without a queue it is soon this part of what the line has carried. From there on more may fit by now: with each look
+ * this times the square of the looks so far, and so much at most.
+ */
+const NEAR = 0.97;
+const GROWTH = 0.001;
 const GROWTH_MOST = 0.25;
 /** What is so much more than what is sent limits nothing. */
 const IDLE = 3;
@@ -40,8 +44,9 @@ export class Ceiling {
   #looks: number[] = [];
   /** Looks in a row without a queue. */
   #clear = 0;
-  /** What the line has carried since the queue is there. */
+  /** What the line has carried since the queue is there, and what it had when there was one last; 0: not known. */
   #carried = 0;
+  #line = 0;
   #queueSince: number | undefined;
   #firstQueue = 0;
   #restUntil = Number.NEGATIVE_INFINITY;
@@ -57,15 +62,23 @@ export class Ceiling {
     this.#clear = 0;
     this.#looks = [...this.#looks, drained].slice(-LOOKS);
     const mean = this.#looks.reduce((sum, look) => sum + look, 0) / LOOKS;
-    if (now < this.#restUntil || this.#looks.length < LOOKS || mean <= 0) return;
+    if (now < this.#restUntil) return;
+    const gain = Math.max(LEAST_GAIN, 1 - tooMuch / GAIN_MS);
+    if (this.#looks.length < LOOKS || mean <= 0) {
+      // It is most likely the line that it was.
+      if (this.#line > 0) this.value = Math.min(this.value, Math.max(LEAST, this.#line * gain));
+      return;
+    }
     if (queue > may * OTHERS_TIMES && this.#isOthers(queue, now)) {
       this.value = Number.POSITIVE_INFINITY;
+      this.#line = 0;
       this.#queueSince = undefined;
       this.#restUntil = now + REST_MS;
     } else {
       // With a queue what drains is what the line carries; as soon as less is sent it is no more.
       this.#carried = Math.max(this.#carried, mean);
-      this.value = Math.max(LEAST, this.#carried * Math.max(LEAST_GAIN, 1 - tooMuch / GAIN_MS));
+      this.#line = this.#carried;
+      this.value = Math.max(LEAST, this.#carried * gain);
     }
   }
 
@@ -74,8 +87,10 @@ export class Ceiling {
     this.#looks = [];
     this.#carried = 0;
     this.#queueSince = undefined;
-    this.value *= 1 + Math.min(GROWTH_MOST, this.#clear * GROWTH);
-    if (this.value > Math.max(drained, LEAST) * IDLE) this.value = Number.POSITIVE_INFINITY;
+    this.value = Math.max(this.value, this.#line * NEAR) * (1 + Math.min(GROWTH_MOST, this.#clear ** 2 * GROWTH));
+    if (this.value <= Math.max(drained, LEAST) * IDLE) return;
+    this.value = Number.POSITIVE_INFINITY;
+    this.#line = 0;
   }
 
   #isOthers(queue: number, now: number): boolean {
