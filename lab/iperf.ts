@@ -1,4 +1,5 @@
 /** iperf3 between hosts: bulk transfer over TCP, and calls over UDP. */
+import { isIPv4 } from 'node:net';
 import type { LabChild } from './child.ts';
 import { listensOn } from './listening.ts';
 import type { LabHost } from './netns.ts';
@@ -80,7 +81,7 @@ async function iperf<End>(
   port = PORT,
 ): Promise<End> {
   // A server for each run: one that has served listens anew after a moment, and resets who comes in between.
-  const server = await listen(to, port);
+  const server = await listen(to, port, isIPv4(target));
   try {
     const command = ['iperf3', '--client', target, '--port', String(port), '--json', ...args];
     // On a path that loses everything iperf3 does not come to its end.
@@ -93,8 +94,10 @@ async function iperf<End>(
   }
 }
 
-async function listen(host: LabHost, port: number): Promise<LabChild> {
-  const child = await host.spawn(['iperf3', '--server', '--one-off', '--port', String(port)]);
+/** @param v4 On a socket for both versions of IP, iperf3 would mark what it sends with a traffic class of IPv6, which IPv4 has not. */
+async function listen(host: LabHost, port: number, v4: boolean): Promise<LabChild> {
+  const version = v4 ? ['--version4'] : [];
+  const child = await host.spawn(['iperf3', ...version, '--server', '--one-off', '--port', String(port)]);
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!listensOn(host, child.pid, port)) {
     if (!child.running || Date.now() > deadline) {
