@@ -76,7 +76,7 @@ async function calls(client: LabHost, server: LabHost, flows: number, seconds: n
   const rates: number[] = [];
   let lost = 0;
   for (const direction of ['up', 'down'] as const) {
-    const bulk = rateOf(client, server, direction, flows, seconds + WARM_UP_S + 1);
+    const bulk = rateOf(client, server, direction, flows, seconds + WARM_UP_S + 2);
     await sleep(WARM_UP_S * 1_000);
     const target = TUNNEL.server;
     const [echo, ...talk] = await Promise.all([
