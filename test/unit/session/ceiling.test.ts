@@ -84,6 +84,21 @@ describe('the ceiling of what a session sends', () => {
     expect(ceiling.value).toBeLessThan(2_000);
   });
 
+  test('a short queue that stays is not taken for theirs', () => {
+    const { ceiling, run } = line(10_000);
+    run(5, 2_000, 8);
+    expect(ceiling.value).toBeLessThan(2_000);
+  });
+
+  test('what the line carried when it had a queue last is the limit as soon as there is one again', () => {
+    const ceiling = new Ceiling();
+    for (let i = 1; i <= 3; i++) ceiling.adjust(2_500, 20, LEAST_MS, i * LOOK_MS);
+    for (let i = 4; i <= 12; i++) ceiling.adjust(2_400, 0, LEAST_MS, i * LOOK_MS);
+    expect(ceiling.value).toBeGreaterThan(2_500);
+    ceiling.adjust(2_500, 10, LEAST_MS, 13 * LOOK_MS);
+    expect(ceiling.value).toBeLessThan(2_500);
+  });
+
   test('it is never so low that nothing would leave', () => {
     const ceiling = new Ceiling();
     for (let i = 1; i < 15; i++) ceiling.adjust(10, 2_000, LEAST_MS, i * LOOK_MS);
