@@ -313,8 +313,8 @@ export const SEEN_NUMBERS: u32 = 4_096;
 /** A batch that was given up is asked for no more when so many others came behind it. */
 export const FORGOTTEN_NUMBERS: u32 = 1_024;
 /**
- * The peer is told what came together with whatever else is sent; and by itself when it was so many bytes, a quarter of what
- * it keeps, or after so many milliseconds.
+ * The peer is told what came together with whatever else is sent; and by itself when it was so many bytes, a sixteenth of
+ * what it keeps, or after so many milliseconds.
  */
 export const ACCOUNT_BYTES: u32 = 0x10_0000;
 export const ACCOUNT_MS: f64 = 20;

@@ -25,6 +25,7 @@ export class Batch {
   whole: u8;
   /** It was sent more than once. */
   resent: u8;
+  /** At most what fits in an out buffer: some 7,000 of the shortest frames. */
   blocks: u16;
   /** When it was sent, host's ms. */
   time: f64;
