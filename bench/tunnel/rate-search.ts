@@ -23,23 +23,27 @@ export interface SearchOptions {
 const STEP = 1.6;
 
 /**
- * The most that arrived in a trial that passed; 0 when none did. What encloses the result from above is tried once more
- * before it is believed: on a machine that does something else for a moment, one failure says little.
+ * The most that arrived in a trial that passed; 0 when none did. What encloses the result from above, and what says that the
+ * sender is the limit, is tried once more before it is believed: on a machine that does something else for a moment, one
+ * trial says little.
  */
 export async function searchRate(options: SearchOptions, attempt: (rate: number) => Promise<Trial>): Promise<number> {
   const { start, lowest, precision } = options;
   let best = 0;
   let passed = 0;
   let failed = Number.POSITIVE_INFINITY;
+  let limited = false;
   let rate = Math.max(start, lowest);
   for (let i = 0; i < options.rates; i++) {
     const again = rate === failed;
     const trial = await attempt(rate);
     if (trial.passed) {
-      passed = rate;
       best = Math.max(best, trial.achieved);
+      if (trial.limited && limited) break;
+      limited = trial.limited;
+      if (limited) continue;
+      passed = rate;
       if (again) failed = Number.POSITIVE_INFINITY;
-      if (trial.limited) break;
     } else {
       failed = rate;
       if (again) break;

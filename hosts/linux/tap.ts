@@ -26,10 +26,11 @@ const OFFLOADS_TCP = 0x01 | 0x02 | 0x04 | 0x08;
 const OFFLOADS_UDP = 0x20 | 0x40;
 
 /**
- * Frames that wait in the kernel for `read`. The driver's own 500 are gone in half a millisecond of small frames, less
- * than a turn of the event loop may take; 1,000 is what Ethernet devices have.
+ * Frames that wait in the kernel for `read`. Half a million small ones may come in a second, and now and then this process
+ * has no processor for some milliseconds: with the driver's 500, and the 1,000 of Ethernet devices, bursts of datagrams
+ * lost some. More would have an urgent frame wait longer where more comes than the processor can take.
  */
-const QUEUE_FRAMES = 1000;
+const QUEUE_FRAMES = 2000;
 
 /** A TAP device of Linux. It is not persistent: the kernel removes it when its descriptor is closed. */
 export class LinuxTap implements Tap {
