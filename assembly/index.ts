@@ -18,7 +18,7 @@ import {
 import { initPools, largeFree, largeTotal, memoryBytes as poolMemoryBytes, smallFree, smallTotal } from './pool';
 import { accountOf, keepOf, orderOf, portAt, PORT_BLOCKED, PORT_CLASSES, PORT_CODEC, PORT_COUNTERS, PORT_DROPS, PORT_FREE, PORT_OFFLOAD, PORT_QOS, PORT_RETIRES, PORT_TAP, PORT_USED, takePort } from './port';
 import { initBulk } from './queue/bulk';
-import { fill as fillOutbox, withdraw } from './queue/deal';
+import { fill as fillOutbox, hasWork, withdraw } from './queue/deal';
 import { hold, isHeld, watchQueues } from './queue/hold';
 import { setRate } from './queue/pace';
 import { emptyQueues, openPorts, sharePools } from './queue/queue';
@@ -282,17 +282,19 @@ export function fill(now: f64): u32 {
   return fillOutbox(now);
 }
 
-/** The host takes bytes for this connection again. */
-export function connectionWritable(id: u32): void {
+/** The host takes bytes for this connection again; 1 when there may be some for it. */
+export function connectionWritable(id: u32): u32 {
   const connection = connectionAt(id);
-  if (connection.port == NONE) return;
+  if (connection.port == NONE) return 0;
   if (connection.offered) {
     // The host called back while it was writing: `fill` must not forget it when it notes what was written.
     connection.offered = 2;
-    return;
+    return 1;
   }
   connection.writable = 1;
+  if (!hasWork(connection.port)) return 0;
   markReady(connection.port);
+  return 1;
 }
 
 /** Has the connection send a keep-alive of `size` bytes, 0 to 512, before anything else. */

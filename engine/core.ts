@@ -286,7 +286,7 @@ interface CoreExports {
   revise(port: number): void;
   receive(count: number, now: number): void;
   fill(now: number): number;
-  connectionWritable(connection: number): void;
+  connectionWritable(connection: number): number;
   keepAlive(connection: number, size: number): void;
   retireConnection(connection: number): void;
   connectionDrained(connection: number): number;
@@ -757,9 +757,10 @@ export class Core {
     this.#words[this.#outboxTable + index * 4 + 3] = writable ? taken : (taken | NOT_WRITABLE) >>> 0;
   }
 
-  connectionWritable(connection: number): void {
+  /** The host takes bytes for the connection again. Whether a turn may find some for it. */
+  connectionWritable(connection: number): boolean {
     this.calls++;
-    this.#wasm.connectionWritable(connection);
+    return this.#wasm.connectionWritable(connection) !== 0;
   }
 
   /** Has a keep-alive of `size` random bytes sent, 0 to 512 (`protocol/data-plane.md` §1.2). */

@@ -84,7 +84,8 @@ function settle(): void {
   offered = 0;
 }
 
-function hasWork(id: u32): bool {
+/** Whether the next `fill` may find something to send for the port. */
+export function hasWork(id: u32): bool {
   const port = portAt(id);
   if (port.frames0 != 0 || port.frames1 != 0 || keepOf(id).waiting != 0 || accountOf(id).due == 2) return true;
   for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {

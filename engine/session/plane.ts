@@ -19,9 +19,13 @@ interface TapPort {
   readonly tap: Tap;
   /** Frames are being fetched on every turn; the poller rests. */
   busy: boolean;
+  /** The poller will tell of the next frame. */
+  armed: boolean;
   readonly busyPollMs: number;
   /** Until when they are fetched although there were none, host's ms. */
   busyUntil: number;
+  /** When there were frames last, host's ms. */
+  lastFrames: number;
 }
 
 /**
@@ -34,6 +38,8 @@ const TAP_READ_BYTES = 256 * 1024;
  * their turn: what comes together costs little more than one of it.
  */
 const SILENCE_MS = 1;
+/** So few frames after silence are most likely all that there are: the poller knows of more sooner than another look would. */
+const FEW_FRAMES = 2;
 /** How often it is looked, in the time that frames may wait for earlier ones. */
 const LATE_LOOKS = 5;
 /** Milliseconds between two looks at sessions that wait for their peers' word or owe it: a tenth of what a stall takes. */
@@ -131,7 +137,7 @@ export class Plane {
   }
 
   attachTap(port: number, tap: Tap, busyPollMs: number): void {
-    this.#taps.set(port, { tap, busy: false, busyPollMs, busyUntil: 0 });
+    this.#taps.set(port, { tap, busy: false, armed: true, busyPollMs, busyUntil: 0, lastFrames: 0 });
     this.#places = this.#core.tapRead(port, 0, this.#clock.now());
     tap.arm();
   }
@@ -156,16 +162,18 @@ export class Plane {
   }
 
   handleWritable(connection: number): void {
-    this.#core.connectionWritable(connection);
-    this.wake();
+    if (this.#core.connectionWritable(connection)) this.wake();
   }
 
   handleTapReadable(port: number): void {
     const entry = this.#taps.get(port);
-    if (entry === undefined || entry.busy) return;
+    if (entry === undefined) return;
+    entry.armed = false;
+    if (entry.busy) return;
     entry.busy = true;
     this.#readTap(port, entry);
     this.#send();
+    this.#armTaps();
   }
 
   /** Has everything that waits sent at the end of this turn of the event loop. */
@@ -184,6 +192,7 @@ export class Plane {
       if (entry.busy) this.#readTap(port, entry);
     }
     this.#send();
+    this.#armTaps();
   };
 
   #receive(): void {
@@ -254,23 +263,34 @@ export class Plane {
     this.#lanes.get(connection)?.channel.resume();
   }
 
-  /** One batch. As long as there was something the next turn looks again; after silence the poller takes over. */
+  /** One batch. As long as there was something the next turn looks again; where nothing more is to be expected the poller does. */
   #readTap(port: number, entry: TapPort): void {
     const now = this.#clock.now();
     if (this.#core.isTapHeld(port, now)) return this.#awaitRelease();
     const frames = this.#places === 0 ? 0 : entry.tap.read(this.#core.readBatch, this.#places, TAP_READ_BYTES);
     if (frames > 0) {
+      const lone = frames <= FEW_FRAMES && frames < this.#places && now - entry.lastFrames > SILENCE_MS;
+      entry.lastFrames = now;
       entry.busyUntil = now + entry.busyPollMs;
+      if (lone && now >= entry.busyUntil) entry.busy = false;
     } else if (now < entry.busyUntil) {
       return this.wake();
     } else if (this.#places > 0) {
       entry.busy = false;
-      entry.tap.arm();
       return;
     }
     // Also with no frames: the core may have free places again.
     this.#places = this.#core.tapRead(port, frames, now);
-    this.wake();
+    if (entry.busy) this.wake();
+  }
+
+  /** After what could be sent: nobody waits for it. */
+  #armTaps(): void {
+    for (const entry of this.#taps.values()) {
+      if (entry.busy || entry.armed) continue;
+      entry.armed = true;
+      entry.tap.arm();
+    }
   }
 
   /** A connection that takes bytes again has the next turn look; so does this, when none does. */

@@ -9,11 +9,16 @@ import { loadKoffi } from './libc.ts';
 export const startWaiter: StartWaiter = (libc, epoll, report) => {
   let stopped = false;
   const handle = loadKoffi().node.poll(epoll.fd, () => {
-    // koffi calls from inside libuv, where a promise would not go on and an exception would not be noticed. The next
-    // phase of the same turn of the loop runs the immediates.
-    setImmediate(() => {
+    // koffi calls from inside libuv, where promises and ticks do not go on by themselves and an exception is not noticed.
+    // A turn of immediates takes care of both; waiting for it with the frame as well would make a lone one late.
+    try {
       if (!stopped) epoll.collect(report);
-    });
+      setImmediate(nothing);
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
   });
   return {
     stop() {
@@ -24,3 +29,5 @@ export const startWaiter: StartWaiter = (libc, epoll, report) => {
     },
   };
 };
+
+function nothing(): void {}

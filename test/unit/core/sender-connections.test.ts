@@ -23,6 +23,20 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
     expect(carried()).toEqual([[], [], [2], [1, 3]]);
   });
 
+  test('one that takes bytes again asks for a turn when there is something for it, and else for none', () => {
+    const { rig, from, connections, carried } = several(1);
+    from.send(bulk(1));
+    rig.drain((_, length) => [length, false]);
+    expect(rig.core.connectionWritable(connections[0]!)).toBe(false);
+    expect(rig.core.fill(rig.now)).toBe(0);
+    from.send(bulk(2));
+    rig.drain((_, length) => [length, false]);
+    from.send(bulk(3));
+    expect(rig.core.connectionWritable(connections[0]!)).toBe(true);
+    rig.drain();
+    expect(carried()).toEqual([[1, 2, 3]]);
+  });
+
   test('with QoS the last one is for priority frames and the one before it for the rest', () => {
     const { rig, from, carried } = several(5, { qos: true });
     from.send(bulk(1), voice(2), bulk(3), voice(4));
