@@ -161,10 +161,10 @@ function serve(id: u32, now: f64): bool {
       if (c.mark) encodeMark(c, next, now);
       if (resends && !c.stalled && isDue(id)) encodeAccount(c, id);
       if (c.keepAlive != 0 && c.outLength + 8 + c.keepAlive <= OUT_BUFFER_BYTES) encodeKeepAlive(c);
-      if (takesPriority) encodeBatch(next, id, true, NONE, OUT_BUFFER_BYTES, now);
+      if (takesPriority) encodeBatch(next, id, true, NONE, OUT_BUFFER_BYTES, false, now);
       if (takesBulk) {
         const before = c.outLength;
-        encodeBatch(next, id, false, byFlow ? next : NONE, most, now);
+        encodeBatch(next, id, false, byFlow ? next : NONE, most, reserved != NONE, now);
         if (orders) noteTurn(id, next, c.outLength - before, now);
       }
       if (c.outLength == 0) {

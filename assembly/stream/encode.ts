@@ -17,6 +17,8 @@ const COMPRESSED_BATCH: u32 = 0x4_0000;
 /** Milliseconds that a connection takes for one batch of bulk, as far as it is known; and its bytes at least. */
 const BATCH_MS: u32 = 4;
 const BATCH_LEAST: u32 = 1_514;
+/** The same where priority frames leave on another connection: nobody waits, and a TLS record has its price. */
+const BATCH_LEAST_APART: u32 = 3 * 1_514;
 
 /** Appends the keep-alive that is due. */
 export function encodeKeepAlive(c: Connection): void {
@@ -31,10 +33,11 @@ export function encodeKeepAlive(c: Connection): void {
 
 /**
  * Appends one batch with as many frames of the queue as there is room for, of the flows that keep to `lane` or, with NONE,
- * of all, and no more than `bound` bytes of them but for the last one; nothing when there is none. A connection that drains slowly gets small ones, so that what comes later can still
- * overtake; a session that compresses, so that a turn does not take longer for it than for others.
+ * of all, and no more than `bound` bytes of them but for the last one; nothing when there is none. A connection that drains
+ * slowly gets small ones, so that what comes later can still overtake, on this connection or, with `apart`, on another one;
+ * a session that compresses, so that a turn does not take longer for it than for others.
  */
-export function encodeBatch(connection: u32, id: u32, priority: bool, lane: u32, bound: u32, now: f64): void {
+export function encodeBatch(connection: u32, id: u32, priority: bool, lane: u32, bound: u32, apart: bool, now: f64): void {
   const c = connectionAt(connection);
   const port = portAt(id);
   const compresses = (port.flags & PORT_COMPRESS) != 0;
@@ -44,7 +47,7 @@ export function encodeBatch(connection: u32, id: u32, priority: bool, lane: u32,
   // Priority frames wait for nobody, and nobody waits for them.
   const numbered = (port.flags & PORT_ORDERS) != 0 && !priority;
   let most = compresses && bound == OUT_BUFFER_BYTES ? COMPRESSED_BATCH : bound;
-  if (!priority && c.rate != 0) most = min(most, max(BATCH_LEAST, c.rate * BATCH_MS));
+  if (!priority && c.rate != 0) most = min(most, max(apart ? BATCH_LEAST_APART : BATCH_LEAST, c.rate * BATCH_MS));
   const kept = numbered ? beginKeep(id) : 0;
   // On another connection it may not be compressed as well, and has to fit all the same.
   let left: i32 = kept != 0 && compresses ? OUT_BUFFER_BYTES - 8 : i32.MAX_VALUE;

@@ -17,7 +17,7 @@ const LEAST_GAIN = 0.75;
  * Without a queue it is soon this part of what the line has carried. From there on more may fit by now: with each look
  * this times the square of the looks so far, and so much at most.
  */
-const NEAR = 0.97;
+const NEAR = 0.985;
 const GROWTH = 0.001;
 const GROWTH_MOST = 0.25;
 /** What is so much more than what is sent limits nothing. */

@@ -51,6 +51,19 @@ describe.each(BUILDS)('%s: several connections of one session', (build) => {
     expect(carried()).toEqual([[1], []]);
   });
 
+  test('a slow one gets batches of one frame, and of three when priority frames leave on another', () => {
+    for (const [count, frames] of [
+      [1, 1],
+      [2, 3],
+    ] as const) {
+      const { rig, from, connections } = several(count, { qos: true });
+      rig.core.setRate(connections[0]!, 300);
+      for (let i = 0; i < 9; i++) from.send(bulk(i, 1_514));
+      rig.core.fill(rig.now);
+      expect(framesOf(rig.core.offeredBytes(0))).toHaveLength(frames);
+    }
+  });
+
   test('with QoS only those that may send count', () => {
     const { rig, from, port, connections, carried } = several(2, { qos: true });
     const receiving = rig.core.openConnection(port, false, rig.now);
