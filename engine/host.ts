@@ -303,6 +303,8 @@ export interface Tap {
   write(batch: FrameBatch, count: number): number;
   /** Asks for one `readable` call. */
   arm(): void;
+  /** For one who reads again and again although there is nothing: lets others have the processor that wait for it. */
+  giveWay?(): void;
   /** Closes the device; its address goes with it. No call comes afterwards. */
   close(): void;
   /** Frames that the kernel did not take, or could not hand over, since it was opened, by cause; causes that never happened are left out. */

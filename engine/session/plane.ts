@@ -69,6 +69,8 @@ export class Plane {
   /** Free places in the core's read table, as it said last. */
   #places = 0;
   #turnIsDue = false;
+  /** The TAP that is read again although it had nothing. */
+  #polled: Tap | undefined;
   #sending = false;
   #holdEnds = false;
   /** When frames that wait for a limit or a rule are looked at, host's ms; Infinity: nobody waits. */
@@ -193,6 +195,10 @@ export class Plane {
     }
     this.#send();
     this.#armTaps();
+    if (this.#polled === undefined) return;
+    // Who got a frame just now may wait for this very processor; the scheduler would let us go on for milliseconds.
+    this.#polled.giveWay?.();
+    this.#polled = undefined;
   };
 
   #receive(): void {
@@ -274,6 +280,7 @@ export class Plane {
       entry.busyUntil = now + entry.busyPollMs;
       if (lone && now >= entry.busyUntil) entry.busy = false;
     } else if (now < entry.busyUntil) {
+      this.#polled = entry.tap;
       return this.wake();
     } else if (this.#places > 0) {
       entry.busy = false;

@@ -29,6 +29,7 @@ export interface Libc {
   /** @param timeoutMs -1 waits for ever, 0 not at all. */
   epoll_wait(epollFd: number, events: number, count: number, timeoutMs: number): number;
   eventfd(initial: number, flags: number): number;
+  sched_yield(): number;
   errno(): number;
   /**
    * Where bytes lie in memory. Only of memory that the engine does not move: WebAssembly memory, or an `ArrayBuffer`
@@ -63,6 +64,7 @@ export const SIGNATURES = {
   epoll_ctl: ['int', ['int', 'int', 'int', 'address']],
   epoll_wait: ['int', ['int', 'address', 'int', 'int']],
   eventfd: ['int', ['int', 'int']],
+  sched_yield: ['int', []],
 } as const satisfies Readonly<Record<string, readonly [CType, readonly CType[]]>>;
 
 export const O_RDWR = 0x2;

@@ -114,6 +114,10 @@ export class LinuxTap implements Tap {
     if (this.#state === 'open') this.#watch.arm();
   }
 
+  giveWay(): void {
+    this.#libc.sched_yield();
+  }
+
   close(): void {
     if (this.#state === 'closed') return;
     if (this.#state === 'open') this.#watch.remove();

@@ -38,11 +38,8 @@ export function overSuite(runtime: Runtime, algorithm: LegacyAlgorithm): Subject
   };
 }
 
-/**
- * Microseconds. Longer than the pause between two pings that are 2 ms apart; to bridge 50 ms too would keep a processor
- * busy at each end all the time, and on a small machine take it from who has something to do.
- */
-const BUSY_POLL = 3_000;
+/** Microseconds: longer than the pause between two pings, also of those that are 50 ms apart. */
+const BUSY_POLL = 60_000;
 
 /** The same with TAPs that are polled. That is there for low delay, and nothing else is asked of it. */
 export function polling(runtime: Runtime): Subject {
