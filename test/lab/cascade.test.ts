@@ -1,26 +1,15 @@
 /** Cascades between our own servers: up, down, wrong, and in a circle. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { EtherloomClient, EtherloomServer } from '../../lab/etherloom.ts';
-import { Lab, type LabHost } from '../../lab/netns.ts';
+import type { LabHost } from '../../lab/netns.ts';
 import { ping, waitForPing } from '../../lab/ping.ts';
 import { measureUdpStream } from '../../lab/tools.ts';
 import { makeCertificate } from '../support/certificate.ts';
+import { hostsOnLan } from '../support/lan.ts';
 
 const ONE_SECOND = 1_000;
 
-let lab: Lab;
-let [one, two, three]: LabHost[] = [];
-
-beforeEach(async () => {
-  lab = await Lab.create();
-  const lan = await lab.addSwitch('lan');
-  [one, two, three] = [await lab.addHost('one'), await lab.addHost('two'), await lab.addHost('three')];
-  for (const [i, host] of [one, two, three].entries()) await lab.connect(host, lan, { address: `10.77.0.${i + 1}/24` });
-});
-
-afterEach(async () => {
-  await lab.close();
-});
+const hosts = hostsOnLan('one', 'two', 'three');
 
 const TO = (server: number, more = '') =>
   `{ server: 10.77.0.${server}:5555, hub: lab, user: head, anonymous: true, insecure: true, connections: 2${more} }`;
@@ -48,11 +37,11 @@ describe.each([
       users: { head: signed === undefined ? 'headpw' : { certificate: signed.certificate } },
       taps: { el1: '10.90.0.1/24' },
     };
-    const first = await EtherloomServer.start(one!, options);
+    const first = await EtherloomServer.start(hosts.one, options);
     const login = (more: string) => `{ server: 10.77.0.1:5555, hub: lab, user: head, insecure: true, ${more} }`;
     const right = signed === undefined ? 'passwordFile: right' : 'clientCertificate: up.crt, clientKey: up.key';
     const pin = 'ab'.repeat(32);
-    const ours = await EtherloomServer.start(two!, {
+    const ours = await EtherloomServer.start(hosts.two, {
       runtime,
       address: '10.77.0.2',
       users: { guest: undefined },
@@ -66,7 +55,7 @@ describe.each([
       },
       files: { right: 'headpw\n', wrong: 'guess\n', 'up.crt': signed?.certificate ?? '', 'up.key': signed?.key ?? '' },
     });
-    await waitForPing(two!, { target: '10.90.0.1' });
+    await waitForPing(hosts.two, { target: '10.90.0.1' });
     await expect
       .poll(async () => (await cascades(ours)).get('up')?.port?.connections?.length, { timeout: 10_000 })
       .toBe(3);
@@ -87,16 +76,16 @@ describe.each([
     expect(ours.process.child.stderr).not.toContain('headpw');
 
     expect(await ours.cascade('offline', 'up')).toMatchObject({ code: 0, answer: { name: 'up', state: 'offline' } });
-    expect((await ping(two!, { target: '10.90.0.1', count: 2, timeoutMs: 500 })).received).toBe(0);
+    expect((await ping(hosts.two, { target: '10.90.0.1', count: 2, timeoutMs: 500 })).received).toBe(0);
     expect(await ours.cascade('online', 'UP')).toMatchObject({ code: 0, answer: { hub: 'lab', state: 'connecting' } });
     expect(await ours.cascade('online', 'none')).toMatchObject({ code: 2 });
     expect(await ours.cascade('list')).toMatchObject({ code: 0, answer: { length: 5 } });
-    await waitForPing(two!, { target: '10.90.0.1' });
+    await waitForPing(hosts.two, { target: '10.90.0.1' });
 
     await first.stop();
-    await EtherloomServer.start(one!, options);
-    await two!.ip('neigh', 'flush', 'all');
-    await waitForPing(two!, { target: '10.90.0.1' }, 40 * ONE_SECOND);
+    await EtherloomServer.start(hosts.one, options);
+    await hosts.two.ip('neigh', 'flush', 'all');
+    await waitForPing(hosts.two, { target: '10.90.0.1' }, 40 * ONE_SECOND);
     expect(await ours.stop()).toBe(0);
   });
 });
@@ -107,12 +96,12 @@ test('three hubs in a circle: what is said in one of them goes on', { timeout: 9
       ...{ runtime: number === 2 ? 'node' : 'bun', address: `10.77.0.${number}` },
       ...{ users: { head: undefined, guest: undefined }, taps: { el0: `10.90.0.${number}/24` }, cascades: ways },
     });
-  const first = await server(1, one!, {});
+  const first = await server(1, hosts.one, {});
   const [second, third] = await Promise.all([
-    server(2, two!, { a: TO(1) }),
-    server(3, three!, { b: TO(2), c: TO(1, ', online: false') }),
+    server(2, hosts.two, { a: TO(1) }),
+    server(3, hosts.three, { b: TO(2), c: TO(1, ', online: false') }),
   ]);
-  await EtherloomClient.start(two!, {
+  await EtherloomClient.start(hosts.two, {
     ...{
       runtime: 'node',
       server: '10.77.0.1:5555',
@@ -122,13 +111,13 @@ test('three hubs in a circle: what is said in one of them goes on', { timeout: 9
       address: '10.90.0.9/24',
     },
   });
-  for (const target of ['10.90.0.1', '10.90.0.2']) await waitForPing(three!, { target });
+  for (const target of ['10.90.0.1', '10.90.0.2']) await waitForPing(hosts.three, { target });
   // Of two addresses in one network on one host each goes by its own device.
-  await two!.ip('route', 'replace', '10.90.0.1/32', 'dev', 'el9', 'src', '10.90.0.9');
-  await one!.ip('route', 'replace', '10.90.0.9/32', 'dev', 'el0');
-  await waitForPing(two!, { target: '10.90.0.1' });
+  await hosts.two.ip('route', 'replace', '10.90.0.1/32', 'dev', 'el9', 'src', '10.90.0.9');
+  await hosts.one.ip('route', 'replace', '10.90.0.9/32', 'dev', 'el0');
+  await waitForPing(hosts.two, { target: '10.90.0.1' });
 
-  const stream = measureUdpStream(two!, one!, { host: '10.90.0.1', seconds: 4 });
+  const stream = measureUdpStream(hosts.two, hosts.one, { host: '10.90.0.1', seconds: 4 });
   await new Promise((resolve) => setTimeout(resolve, ONE_SECOND));
   expect(await third.cascade('online', 'c')).toMatchObject({ code: 0 });
   const servers = [first, second, third];
@@ -148,15 +137,15 @@ test('three hubs in a circle: what is said in one of them goes on', { timeout: 9
   const loops = (await Promise.all(servers.map((each) => each.status()))).flatMap(({ hubs }) => hubs[0]!.loops!);
   expect(loops).toHaveLength(1);
   expect(loops[0]!.through).toHaveLength(2);
-  for (const target of ['10.90.0.1', '10.90.0.2']) await waitForPing(three!, { target });
+  for (const target of ['10.90.0.1', '10.90.0.2']) await waitForPing(hosts.three, { target });
 
   await third.cascade('offline', 'b');
   const healed = () => servers.some((each) => when(each, 'a port that was blocked is open again') > 0);
   // It may have been the one that is offline now.
   const blockedIsGone = loops[0]!.blocked === 'b';
   if (!blockedIsGone) await expect.poll(healed, { timeout: 10 * ONE_SECOND }).toBe(true);
-  for (const host of [one!, two!, three!]) await host.ip('neigh', 'flush', 'all');
-  for (const target of ['10.90.0.1', '10.90.0.2']) await waitForPing(three!, { target }, 10 * ONE_SECOND);
+  for (const host of [hosts.one, hosts.two, hosts.three]) await host.ip('neigh', 'flush', 'all');
+  for (const target of ['10.90.0.1', '10.90.0.2']) await waitForPing(hosts.three, { target }, 10 * ONE_SECOND);
   const left = (await Promise.all(servers.map((each) => each.status()))).flatMap(({ hubs }) => hubs[0]!.loops!);
   expect(left).toEqual([]);
 });

@@ -1,34 +1,24 @@
 /** Cascades between our server and SoftEther's, both ways round and in a circle, and from its VPN Bridge to ours. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { EtherloomServer } from '../../lab/etherloom.ts';
-import { Lab, type LabHost } from '../../lab/netns.ts';
+import type { LabHost } from '../../lab/netns.ts';
 import { waitForPing } from '../../lab/ping.ts';
 import { BRIDGE_HUB, SoftEtherServer } from '../../lab/softether.ts';
+import { hostsOnLan } from '../support/lan.ts';
 import { expectPings, expectTransfer, ONE_SECOND } from './expect.ts';
 
-let lab: Lab;
-let [one, two]: LabHost[] = [];
-
-beforeEach(async () => {
-  lab = await Lab.create();
-  [one, two] = [await lab.addHost('one'), await lab.addHost('two')];
-  await lab.cable({ host: one, address: '10.77.0.1/24' }, { host: two, address: '10.77.0.2/24' });
-});
-
-afterEach(async () => {
-  await lab.close();
-});
+const hosts = hostsOnLan('one', 'two');
 
 describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
   test("a hub of ours and a hub of SoftEther's, both ways round, and both at once", {
     timeout: 120 * ONE_SECOND,
   }, async () => {
-    const theirs = await SoftEtherServer.start(two!, {
+    const theirs = await SoftEtherServer.start(hosts.two, {
       hubs: [{ name: 'LAB', users: [{ name: 'head', auth: { password: 'headpw' } }] }],
     });
     const tap = await theirs.bridgeToTap('LAB', 'station', '10.90.0.2/24');
     const to = '{ server: "10.77.0.2:443", hub: lab, user: head, passwordFile: right, insecure: true }';
-    const ours = await EtherloomServer.start(one!, {
+    const ours = await EtherloomServer.start(hosts.one, {
       runtime,
       address: '10.77.0.1',
       users: { branch: 'branchpw' },
@@ -39,9 +29,9 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     const status = async () => (await ours.status()).hubs[0]!;
     const state = async () => (await status()).cascades![0];
     await expect.poll(state, { timeout: 10_000 }).toMatchObject({ state: 'established' });
-    await expectPings(one!, '10.90.0.2');
-    await expectTransfer(one!, two!, '10.90.0.2', 10);
-    await expectTransfer(two!, one!, '10.90.0.1', 10);
+    await expectPings(hosts.one, '10.90.0.2');
+    await expectTransfer(hosts.one, hosts.two, '10.90.0.2', 10);
+    await expectTransfer(hosts.two, hosts.one, '10.90.0.1', 10);
     const [session] = (await theirs.sessions('LAB')).filter(({ user }) => user === 'head');
     expect(session!.fields['Session Name']).toContain('HEAD');
     // As a bridge, SoftEther's policy lets any number of stations pass (control-plane.md, section 9).
@@ -51,16 +41,16 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     const cascade = { server: '10.77.0.1:5555', hub: 'lab', user: 'branch', password: 'branchpw' };
     await theirs.createCascade('LAB', { ...cascade, name: 'down' });
     await expect.poll(async () => (await status()).loops, { timeout: 15_000 }).toMatchObject([{ through: [] }]);
-    await waitForPing(one!, { target: '10.90.0.2' });
+    await waitForPing(hosts.one, { target: '10.90.0.2' });
     await ours.cascade('online', 'second');
     await expect.poll(async () => (await status()).loops, { timeout: 15_000 }).toHaveLength(2);
-    await waitForPing(one!, { target: '10.90.0.2' });
+    await waitForPing(hosts.one, { target: '10.90.0.2' });
     await ours.cascade('offline', 'second');
     await ours.cascade('offline', 'up');
     await expect.poll(async () => (await status()).loops, { timeout: 10_000 }).toEqual([]);
-    await two!.ip('neigh', 'flush', 'dev', tap);
-    await waitForPing(one!, { target: '10.90.0.2' });
-    await expectTransfer(one!, two!, '10.90.0.2', 10);
+    await hosts.two.ip('neigh', 'flush', 'dev', tap);
+    await waitForPing(hosts.one, { target: '10.90.0.2' });
+    await expectTransfer(hosts.one, hosts.two, '10.90.0.2', 10);
     const { sessions } = await status();
     expect(sessions).toMatchObject([{ user: 'branch' }]);
     const log = ours.process.child.stderr.split('\n').filter((line) => line.includes('session opened'));
@@ -72,8 +62,8 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     timeout: 60 * ONE_SECOND,
   }, async () => {
     const [bridge, ours] = await Promise.all([
-      SoftEtherServer.start(two!, { program: 'vpnbridge' }),
-      EtherloomServer.start(one!, {
+      SoftEtherServer.start(hosts.two, { program: 'vpnbridge' }),
+      EtherloomServer.start(hosts.one, {
         runtime,
         address: '10.77.0.1',
         users: { branch: 'branchpw' },
@@ -85,12 +75,12 @@ describe.each(['node', 'bun'] as const)('on %s', (runtime) => {
     await bridge.createCascade(BRIDGE_HUB, { ...cascade, name: 'up' });
     const status = async () => await bridge.cascadeStatus(BRIDGE_HUB, 'up');
     await expect.poll(status, { timeout: 15_000 }).toBe('Online (Established)');
-    await expectPings(two!, '10.90.0.1');
-    await expectPings(one!, '10.90.0.2');
-    await expectTransfer(two!, one!, '10.90.0.1', 10);
-    await expectTransfer(one!, two!, '10.90.0.2', 10);
+    await expectPings(hosts.two, '10.90.0.1');
+    await expectPings(hosts.one, '10.90.0.2');
+    await expectTransfer(hosts.two, hosts.one, '10.90.0.1', 10);
+    await expectTransfer(hosts.one, hosts.two, '10.90.0.2', 10);
     // The way was the one meant: the bridge learned the station on its local bridge, and ours behind the cascade.
-    const [mine, far] = [await macOf(two!, tap), await macOf(one!, 'el0')];
+    const [mine, far] = [await macOf(hosts.two, tap), await macOf(hosts.one, 'el0')];
     const learned = new Map((await bridge.macTable(BRIDGE_HUB)).map(({ mac, session }) => [mac, session]));
     expect(learned.get(mine)).toMatch(/LOCALBRIDGE/);
     expect(learned.get(far)).toMatch(/^SID-LINK-/);
