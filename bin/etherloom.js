@@ -17,8 +17,10 @@ if (!existsSync(new URL('dist/cli/main.js', root))) {
 // A fifth of a receiver's processor time went into memory that Bun's allocator gave back to the kernel 10 ms after it was
 // freed and asked for again: each read of a socket is new memory. It reads its settings once, when the process begins.
 const KEPT_MS = '1000';
-const CARRIERS = ['server', 'connect', 'bridge', 'speedtest'];
-if (bun !== undefined && CARRIERS.includes(process.argv[2] ?? '') && process.env.MIMALLOC_PURGE_DELAY === undefined) {
+/** These carry frames; what `up` starts has its environment, and a channel to it that would not survive. */
+const CARRIERS = ['server', 'connect', 'up', 'bridge', 'speedtest'];
+const mayStartAgain = bun !== undefined && process.send === undefined && CARRIERS.includes(process.argv[2] ?? '');
+if (mayStartAgain && process.env.MIMALLOC_PURGE_DELAY === undefined) {
   try {
     const argv = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
     process.execve?.(process.execPath, argv, { ...process.env, MIMALLOC_PURGE_DELAY: KEPT_MS });
