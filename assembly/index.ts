@@ -31,7 +31,7 @@ import { accountBytes } from './stream/account';
 import { initBatches } from './stream/batches';
 import { emptyKeep, takeBack } from './stream/keep';
 import { emptyOrder, goOnInOrder, inOrder, isAhead, leaveOrder, releaseLate as releaseLateFrames } from './stream/order';
-import { tend as tendPort } from './stream/stall';
+import { rest, tend as tendPort } from './stream/stall';
 import { forgetPort, initFdb, sweepFdb } from './switch/fdb';
 import { framesForwarded, goOn as goOnFrames, inject as injectFrame } from './switch/forward';
 import { hubAt, joinHub, leaveHub, takeHub } from './switch/hubs';
@@ -270,6 +270,11 @@ export function batchesSkipped(port: u32): u32 {
 /** How fast the connection drains, bytes per millisecond; 0: that is not known. See `queue/pace.ts`. */
 export function connectionRate(id: u32, rate: u32): void {
   if (connectionAt(id).port != NONE) setRate(id, rate);
+}
+
+/** See `stream/stall.ts`; 0 when it goes on. */
+export function restConnection(id: u32, ms: f64, now: f64): u32 {
+  return connectionAt(id).port != NONE && rest(id, ms, now) ? 1 : 0;
 }
 
 /** Has the next `fill` look at what waits in the port: one of its connections may have stopped meanwhile. */

@@ -283,6 +283,7 @@ interface CoreExports {
   batchesDoubled(port: number): number;
   tend(port: number, now: number): number;
   connectionRate(connection: number, rate: number): void;
+  restConnection(connection: number, ms: number, now: number): number;
   revise(port: number): void;
   receive(count: number, now: number): void;
   fill(now: number): number;
@@ -655,6 +656,16 @@ export class Core {
   tend(port: number, now: number): boolean {
     this.calls++;
     return this.#wasm.tend(port, now) !== 0;
+  }
+
+  /**
+   * The connection will deliver hardly anything for so many milliseconds: what the peer does not have of it is sent on others,
+   * and it gets nothing more until the peer has seen that it goes on. False, and nothing happens, where sessions do not
+   * send again, and when fewer than half of those that bulk may go to would be left.
+   */
+  restConnection(connection: number, ms: number, now: number): boolean {
+    this.calls++;
+    return this.#wasm.restConnection(connection, ms, now) !== 0;
   }
 
   /** Has the next `fill` look at what waits in the port: a connection that has stopped is found out so. */

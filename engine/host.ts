@@ -104,6 +104,8 @@ export interface TcpState {
   readonly deliveredBytes: number;
   /** Bytes that the kernel has taken and not sent yet. */
   readonly unsentBytes: number;
+  /** Segments that it may have under way. */
+  readonly congestionWindow: number;
 }
 
 /** One TCP connection with TLS on it. */

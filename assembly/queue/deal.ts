@@ -157,12 +157,15 @@ function serve(id: u32, now: f64): bool {
       held++;
       c.outLength = c.outTaken = 0;
       // First, because it fits in an empty buffer.
-      if (takesAgain) for (let batch = nextToResend(id); batch != 0 && encodeAgain(next, id, batch, now); ) batch = nextToResend(id);
+      if (takesAgain) {
+        for (let batch = nextToResend(id); batch != 0 && c.outLength < turn && encodeAgain(next, id, batch, now); ) batch = nextToResend(id);
+        noteTurn(id, next, c.outLength, now);
+      }
       if (c.mark) encodeMark(c, next, now);
       if (resends && !c.stalled && isDue(id)) encodeAccount(c, id);
       if (c.keepAlive != 0 && c.outLength + 8 + c.keepAlive <= OUT_BUFFER_BYTES) encodeKeepAlive(c);
       if (takesPriority) encodeBatch(next, id, true, NONE, OUT_BUFFER_BYTES, false, now);
-      if (takesBulk) {
+      if (takesBulk && c.outLength < turn) {
         const before = c.outLength;
         encodeBatch(next, id, false, byFlow ? next : NONE, most, reserved != NONE, now);
         if (orders) noteTurn(id, next, c.outLength - before, now);

@@ -1,11 +1,12 @@
 /**
  * Connections that have stopped: the peer got nothing of what they were given, for longer than it takes, while others went
- * on. Such a one gets nothing more until the peer says that it goes on.
+ * on. Such a one gets nothing more until the peer says that it goes on. The same for those of which the host knows that they
+ * are about to deliver next to nothing for a while.
  */
 
 import { Connection, connectionAt, MAY_SEND } from '../connection';
 import { NONE, STALL_MS } from '../memory';
-import { keepOf, portAt, PORT_RESENDS, PORT_SESSION } from '../port';
+import { keepOf, portAt, PORT_QOS, PORT_RESENDS, PORT_SESSION } from '../port';
 import { isHeld } from '../queue/hold';
 import { markReady } from '../queue/ready';
 import { accountTime } from './account';
@@ -42,6 +43,30 @@ export function tend(port: u32, now: f64): bool {
     }
   }
   return again;
+}
+
+/** It delivers hardly anything for so many milliseconds. False: it goes on, as too few others would be left. */
+export function rest(id: u32, ms: f64, now: f64): bool {
+  const c = connectionAt(id);
+  const port = portAt(c.port);
+  if (port.kind != PORT_SESSION || !(port.flags & PORT_RESENDS) || c.stalled || !(c.flags & MAY_SEND)) return false;
+  let all: u32 = 0;
+  let moving: u32 = 0;
+  for (let next = port.firstConnection; next != NONE; next = connectionAt(next).next) {
+    const other = connectionAt(next);
+    if (!(other.flags & MAY_SEND)) continue;
+    all++;
+    if (next != id && !other.stalled) moving++;
+  }
+  // One is for priority frames.
+  const apart: u32 = port.flags & PORT_QOS && all >= 2 ? 1 : 0;
+  if (moving <= apart || (moving - apart) << 1 < all - apart) return false;
+  takeBack(id);
+  c.stalled = 1;
+  c.mark = 0;
+  // It is asked then.
+  c.marked = now + ms - MARK_MS;
+  return true;
 }
 
 /** The peer got what was sent behind all that the connection had when it stopped. */

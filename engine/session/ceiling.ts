@@ -29,6 +29,8 @@ const LEAST = 100;
  * connection that has just begun.
  */
 const LOOKS = 3;
+/** A last look that saw so much more than the mean: it still gets faster, and it is not known yet what the line carries. */
+const RAMP = 1.1;
 /**
  * A queue that is so many times as long as may stand, has been there for so long, and is still that part of what it was, is
  * not ours; for how long it is let be. A shorter one is what is wanted, near enough.
@@ -59,16 +61,18 @@ export class Ceiling {
     const may = Math.max(QUEUE_MS, leastRoundTripMs * QUEUE_SHARE);
     const tooMuch = queue - may;
     if (tooMuch <= 0 || queue * drained < QUEUE_BYTES) return this.#grow(drained);
+    if (this.#clear > 0) this.#looks = [];
     this.#clear = 0;
     this.#looks = [...this.#looks, drained].slice(-LOOKS);
-    const mean = this.#looks.reduce((sum, look) => sum + look, 0) / LOOKS;
+    const carried = mean(this.#looks);
     if (now < this.#restUntil) return;
     const gain = Math.max(LEAST_GAIN, 1 - tooMuch / GAIN_MS);
-    if (this.#looks.length < LOOKS || mean <= 0) {
+    if (this.#looks.length < LOOKS || carried <= 0) {
       // It is most likely the line that it was.
       if (this.#line > 0) this.value = Math.min(this.value, Math.max(LEAST, this.#line * gain));
       return;
     }
+    if (drained > carried * RAMP) return;
     if (queue > may * OTHERS_TIMES && this.#isOthers(queue, now)) {
       this.value = Number.POSITIVE_INFINITY;
       this.#line = 0;
@@ -76,17 +80,19 @@ export class Ceiling {
       this.#restUntil = now + REST_MS;
     } else {
       // With a queue what drains is what the line carries; as soon as less is sent it is no more.
-      this.#carried = Math.max(this.#carried, mean);
+      this.#carried = Math.max(this.#carried, carried);
       this.#line = this.#carried;
       this.value = Math.max(LEAST, this.#carried * gain);
     }
   }
 
   #grow(drained: number): void {
-    this.#clear++;
-    this.#looks = [];
+    if (this.#clear++ === 0) this.#looks = [];
     this.#carried = 0;
     this.#queueSince = undefined;
+    this.#looks = [...this.#looks, drained].slice(-LOOKS);
+    // What passed without a queue the line carries at the least: a cut must not fall behind what was found out since the last.
+    if (this.#looks.length === LOOKS && this.#line > 0) this.#line = Math.max(this.#line, mean(this.#looks));
     this.value = Math.max(this.value, this.#line * NEAR) * (1 + Math.min(GROWTH_MOST, this.#clear ** 2 * GROWTH));
     if (this.value <= Math.max(drained, LEAST) * IDLE) return;
     this.value = Number.POSITIVE_INFINITY;
@@ -100,4 +106,8 @@ export class Ceiling {
     this.#firstQueue = queue;
     return others;
   }
+}
+
+function mean(looks: readonly number[]): number {
+  return looks.reduce((sum, look) => sum + look, 0) / Math.max(1, looks.length);
 }

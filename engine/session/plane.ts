@@ -6,6 +6,7 @@
 import type { Core, Punted } from '../core.ts';
 import type { Clock, Scheduler, Tap } from '../host.ts';
 import { Gauge, type Gauged } from './gauge.ts';
+import { Probes } from './probes.ts';
 
 /** What the plane has to know of a connection in its tunnel phase. */
 export interface Lane extends Gauged {
@@ -53,6 +54,7 @@ export class Plane {
   readonly #scheduler: Scheduler;
   readonly #lanes = new Map<number, Lane>();
   readonly #gauge: Gauge;
+  readonly #probes: Probes;
   readonly #taps = new Map<number, TapPort>();
   /** Connections that are not read, because a queue is full of their frames. */
   readonly #held = new Set<number>();
@@ -89,6 +91,7 @@ export class Plane {
       (connection) => this.#lanes.get(connection),
       () => this.wake(),
     );
+    this.#probes = new Probes(core, clock, scheduler, () => this.wake());
   }
 
   /** Connections in their tunnel phase. */
@@ -109,6 +112,7 @@ export class Plane {
 
   detach(connection: number): void {
     this.#gauge.forget(connection);
+    this.#probes.forget(connection);
     this.#lanes.delete(connection);
     this.#held.delete(connection);
     this.#core.closeConnection(connection, this.#clock.now());
@@ -358,6 +362,7 @@ export class Plane {
     const taken = channel.write(this.#core.offeredBytes(offer));
     this.#tend(lane.port);
     this.#gauge.note(connection!);
+    this.#probes.note(connection!, lane);
     this.#core.written(offer, taken, channel.writable);
   }
 

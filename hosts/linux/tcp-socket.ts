@@ -17,6 +17,7 @@ const CONGESTION_BYTES = 16;
 const SND_MSS = 16;
 const SACKED = 28;
 const RTT = 68;
+const SND_CWND = 80;
 const TOTAL_RETRANS = 100;
 const BYTES_ACKED = 120;
 const NOTSENT_BYTES = 144;
@@ -69,6 +70,7 @@ export function tcpSockets(load: () => Libc): TcpSockets {
         deliveredBytes:
           Number(view.getBigUint64(BYTES_ACKED, true)) + view.getUint32(SACKED, true) * view.getUint32(SND_MSS, true),
         unsentBytes: view.getUint32(NOTSENT_BYTES, true),
+        congestionWindow: view.getUint32(SND_CWND, true),
       };
     },
     limitUnsent(count) {

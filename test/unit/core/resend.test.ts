@@ -155,6 +155,48 @@ describe.each(BUILDS)('%s: what a connection that dies has taken', (build) => {
     expectAll(ends, '');
   });
 
+  test.each([
+    [3, {}],
+    [4, { qos: true }],
+  ])('of %i connections %o one is left alone for a while: the others go on at once', (count, options) => {
+    const ends = busy(count, options);
+    const lane = ends.lanes[0]!;
+    const { core } = ends.near.rig;
+    const sent = () => core.connectionBytes(lane.near).sent;
+    expect(core.restConnection(lane.near, 200, ends.now)).toBe(true);
+    expect(core.restConnection(lane.near, 200, ends.now)).toBe(false);
+    const before = sent();
+    expect(freeze(ends, lane, 190)).toBeLessThan(20);
+    expect(sent()).toBe(before);
+    // It is asked whether it goes on, and gets nothing more before it does.
+    freeze(ends, lane, 100);
+    expect(sent()).toBe(before + 12);
+    lane.frozen = false;
+    for (let i = 0; i < 60; i++) {
+      ends.near.send(800);
+      ends.step(1);
+    }
+    expect(sent()).toBeGreaterThan(before + 1_000);
+    ends.run(200);
+    expectAll(ends, '');
+    expect([ends.far.skipped, ends.near.resent > 0]).toEqual([0, true]);
+    expectNothingKept(ends, '');
+  });
+
+  test('half of the connections at most are left alone, and none when there is no other', () => {
+    const asked = (count: number, options = {}) => {
+      const ends = busy(count, options);
+      return ends.lanes.map((lane) => ends.near.rig.core.restConnection(lane.near, 200, ends.now));
+    };
+    expect(asked(1)).toEqual([false]);
+    expect(asked(2)).toEqual([true, false]);
+    expect(asked(5)).toEqual([true, true, false, false, false]);
+    // The last is for priority frames.
+    expect(asked(2, { qos: true })).toEqual([false, false]);
+    expect(asked(3, { qos: true })).toEqual([true, false, false]);
+    expect(asked(4, { resends: false })).toEqual([false, false, false, false]);
+  });
+
   test('one that is reset in the middle of a batch: the rest of it comes another way, and its frames once', () => {
     for (let at = 1; at < 3_400; at += 97) {
       const ends = new Ends(build, new World(at), 2);

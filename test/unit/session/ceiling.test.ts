@@ -99,6 +99,34 @@ describe('the ceiling of what a session sends', () => {
     expect(ceiling.value).toBeLessThan(2_500);
   });
 
+  test('what has passed without a queue is not forgotten when there is one again', () => {
+    const ceiling = new Ceiling();
+    let now = 0;
+    const looks = (count: number, drained: () => number, queue: number): void => {
+      for (let i = 0; i < count; i++) {
+        now += LOOK_MS;
+        ceiling.adjust(drained(), queue, LEAST_MS, now);
+      }
+    };
+    looks(3, () => 1_000, 20);
+    expect(ceiling.value).toBeLessThan(1_000);
+    // The line was faster all the time.
+    looks(12, () => ceiling.value, 0);
+    const found = ceiling.value;
+    expect(found).toBeGreaterThan(1_500);
+    looks(2, () => ceiling.value, 8);
+    expect(ceiling.value).toBeGreaterThan(found * 0.7);
+  });
+
+  test('as long as more is carried with each look, it is not known what the line carries', () => {
+    const ceiling = new Ceiling();
+    for (let i = 1; i <= 5; i++) ceiling.adjust(1_000 * 1.3 ** i, 20, LEAST_MS, i * LOOK_MS);
+    expect(ceiling.value).toBe(Number.POSITIVE_INFINITY);
+    for (let i = 6; i <= 8; i++) ceiling.adjust(3_800, 20, LEAST_MS, i * LOOK_MS);
+    expect(ceiling.value).toBeGreaterThan(3_000);
+    expect(ceiling.value).toBeLessThan(3_800);
+  });
+
   test('it is never so low that nothing would leave', () => {
     const ceiling = new Ceiling();
     for (let i = 1; i < 15; i++) ceiling.adjust(10, 2_000, LEAST_MS, i * LOOK_MS);

@@ -10,6 +10,7 @@ function gauged(count: number, options: { unsentMost?: number; restrained?: bool
   const told = Array.from({ length: count }, () => ({ unsent: [] as number[], rate: [] as number[] }));
   const states: TcpState[] = told.map(() => ({
     ...{ retransmissions: 0, roundTripMs: 20, leastRoundTripMs: 20, deliveredBytes: 5_000, unsentBytes: 0 },
+    congestionWindow: 100,
   }));
   const connections = told.map(() => rig.core.openConnection(port, true, rig.now));
   const lanes = new Map(
