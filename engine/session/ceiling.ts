@@ -29,7 +29,7 @@ const LEAST = 100;
  * connection that has just begun.
  */
 const LOOKS = 3;
-/** A last look that saw so much more than the mean: it still gets faster, and it is not known yet what the line carries. */
+/** A last look that saw so much more than the mean: it still gets faster, and what the line carries is not known yet. */
 const RAMP = 1.1;
 /**
  * A queue that is so many times as long as may stand, has been there for so long, and is still that part of what it was, is
@@ -72,7 +72,7 @@ export class Ceiling {
       if (this.#line > 0) this.value = Math.min(this.value, Math.max(LEAST, this.#line * gain));
       return;
     }
-    if (drained > carried * RAMP) return;
+    if (this.#line === 0 && drained > carried * RAMP) return;
     if (queue > may * OTHERS_TIMES && this.#isOthers(queue, now)) {
       this.value = Number.POSITIVE_INFINITY;
       this.#line = 0;

@@ -93,6 +93,18 @@ describe('handshake', () => {
     expect(client.channel.writable).toBe(true);
   });
 
+  test('the kernel tells of the connection', async () => {
+    const { client } = await pair();
+    const state = client.channel.tcp?.();
+    expect(state).toMatchObject({ unsentBytes: 0, retransmissions: 0 });
+    // RFC 6928 §2, and what the segments of the handshake may have added.
+    expect(state?.congestionWindow).toBeGreaterThanOrEqual(10);
+    expect(state?.congestionWindow).toBeLessThan(20);
+    expect(state?.deliveredBytes).toBeGreaterThan(300);
+    expect(state?.deliveredBytes).toBeLessThan(10_000);
+    expect(state?.leastRoundTripMs).toBeLessThan(100);
+  });
+
   test('distrusts a self-signed certificate and connects all the same', async () => {
     const { client } = await pair();
     expect(client.channel.security?.distrust).toBe('the certificate is self-signed');

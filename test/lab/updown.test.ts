@@ -128,6 +128,10 @@ describe.each(['node', 'bun'] as const)('on %s', { timeout: 60_000 }, (runtime) 
     expect(await taps()).toEqual(['el1', 'el2']);
     const [one] = results.map(({ pid }) => Number(pid));
     const log = join(folder, 'etherloom', 'log', 'one.log');
+    // The allocator's setting comes from the command that started it: see the launcher.
+    const variables = readFileSync(`/proc/${one}/environ`, 'utf8').split('\0');
+    const setting = runtime === 'bun' ? ['MIMALLOC_PURGE_DELAY=1000'] : [];
+    expect(variables.filter((each) => each.startsWith('MIMALLOC'))).toEqual(setting);
     expect(statSync(log).mode & 0o777).toBe(0o600);
     expect(readFileSync(log, 'utf8')).toContain('established');
 
