@@ -43,6 +43,7 @@ const REST_MS = 10_000;
 export class Ceiling {
   /** Bytes per millisecond; Infinity: none. */
   value = Number.POSITIVE_INFINITY;
+  /** The last that all saw a queue, or that all saw none. */
   #looks: number[] = [];
   /** Looks in a row without a queue. */
   #clear = 0;
@@ -63,11 +64,10 @@ export class Ceiling {
     if (tooMuch <= 0 || queue * drained < QUEUE_BYTES) return this.#grow(drained);
     if (this.#clear > 0) this.#looks = [];
     this.#clear = 0;
-    this.#looks = [...this.#looks, drained].slice(-LOOKS);
-    const carried = mean(this.#looks);
+    const carried = this.#mean(drained);
     if (now < this.#restUntil) return;
     const gain = Math.max(LEAST_GAIN, 1 - tooMuch / GAIN_MS);
-    if (this.#looks.length < LOOKS || carried <= 0) {
+    if (carried === 0) {
       // It is most likely the line that it was.
       if (this.#line > 0) this.value = Math.min(this.value, Math.max(LEAST, this.#line * gain));
       return;
@@ -90,13 +90,18 @@ export class Ceiling {
     if (this.#clear++ === 0) this.#looks = [];
     this.#carried = 0;
     this.#queueSince = undefined;
-    this.#looks = [...this.#looks, drained].slice(-LOOKS);
     // What passed without a queue the line carries at the least: a cut must not fall behind what was found out since the last.
-    if (this.#looks.length === LOOKS && this.#line > 0) this.#line = Math.max(this.#line, mean(this.#looks));
+    if (this.#line > 0) this.#line = Math.max(this.#line, this.#mean(drained));
     this.value = Math.max(this.value, this.#line * NEAR) * (1 + Math.min(GROWTH_MOST, this.#clear ** 2 * GROWTH));
     if (this.value <= Math.max(drained, LEAST) * IDLE) return;
     this.value = Number.POSITIVE_INFINITY;
     this.#line = 0;
+  }
+
+  /** Of this look and those before it; 0: there are too few of them. */
+  #mean(drained: number): number {
+    this.#looks = [...this.#looks, drained].slice(-LOOKS);
+    return this.#looks.length < LOOKS ? 0 : this.#looks.reduce((sum, look) => sum + look, 0) / LOOKS;
   }
 
   #isOthers(queue: number, now: number): boolean {
@@ -106,8 +111,4 @@ export class Ceiling {
     this.#firstQueue = queue;
     return others;
   }
-}
-
-function mean(looks: readonly number[]): number {
-  return looks.reduce((sum, look) => sum + look, 0) / Math.max(1, looks.length);
 }
